@@ -1,0 +1,4 @@
+//! One suite per port: each adapter, embedded or AWS, has to pass the same one.
+
+pub mod queue;
+pub mod store;

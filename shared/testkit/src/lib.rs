@@ -1,0 +1,4 @@
+//! For tests only: time that a test advances, one contract suite per port, and stories told through the gateway.
+
+pub mod clock;
+pub mod contract;
