@@ -4,6 +4,8 @@
 //! time and ids come in as arguments. Start with [`delivery`] (a request becomes a fact), [`run`] (a fact becomes
 //! work) and [`statuses::order`] (work becomes an answer); [`ports`] is what all of it needs from the world.
 
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
 pub mod ascii;
 pub mod delivery;
 pub mod envelope;
