@@ -1,0 +1,159 @@
+//! A DynamoDB-compatible engine inside this process: SQLite underneath, the AWS SDK on top, no socket between.
+//!
+//! The store speaks to DynamoDB through the SDK and nothing else. Here the SDK's HTTP connector hands each
+//! request to `dynoxide` instead of a connection, so a laptop and a test run the code that runs on AWS, down to
+//! the JSON that would have travelled.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Config, Credentials, Region};
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_runtime_api::http::StatusCode;
+use aws_smithy_types::body::SdkBody;
+use dynoxide::{Database, DynoxideError};
+
+/// What DynamoDB calls its API in `X-Amz-Target`, with the dot before the operation.
+const TARGET: &str = "DynamoDB_20120810.";
+
+/// Why the engine could not be opened, or could not sweep.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The database file cannot be opened: no such folder, no permission, not a database.
+    #[error("the database {path} cannot be opened: {why}")]
+    Open {
+        /// The file.
+        path: String,
+        /// The engine's own words.
+        why: String,
+    },
+    /// Expired rows could not be removed.
+    #[error("expired rows could not be removed: {0}")]
+    Sweep(String),
+}
+
+/// One database. Clones share it.
+#[derive(Clone)]
+pub struct Engine {
+    database: Database,
+}
+
+impl Engine {
+    /// An empty database that is gone with its last clone.
+    ///
+    /// # Errors
+    /// [`EngineError::Open`] when SQLite refuses.
+    pub fn memory() -> Result<Self, EngineError> {
+        let database = Database::memory();
+        database.map(|database| Self { database }).map_err(|why| opening(Path::new(":memory:"), &why))
+    }
+
+    /// The database in that file, made if there is none. Every write is on disk before it is answered (WAL, full
+    /// sync). One process at a time: whoever calls this holds the data folder's lock.
+    ///
+    /// # Errors
+    /// [`EngineError::Open`] when the file cannot be opened, or its path is no UTF-8.
+    pub fn open(path: &Path) -> Result<Self, EngineError> {
+        let text = path
+            .to_str()
+            .ok_or_else(|| EngineError::Open { path: path.display().to_string(), why: "its path is no UTF-8".into() })?;
+        Database::new(text).map(|database| Self { database }).map_err(|why| opening(path, &why))
+    }
+
+    /// A client of the SDK that talks to this database. Reads no environment and no profile.
+    pub fn client(&self) -> Client {
+        let config = Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("local"))
+            // Signing needs some key; nobody checks it, because the request never leaves the process.
+            .credentials_provider(Credentials::new("embedded", "embedded", None, None, "embedded"))
+            .endpoint_url("http://embedded.invalid")
+            .http_client(InProcess(Arc::new(self.database.clone())))
+            .build();
+        Client::from_conf(config)
+    }
+
+    /// Removes rows whose time is over, by the machine's clock, and says how many. DynamoDB does this by itself.
+    ///
+    /// # Errors
+    /// [`EngineError::Sweep`] when the database refuses; what was removed stays removed.
+    pub async fn sweep(&self) -> Result<usize, EngineError> {
+        let database = self.database.clone();
+        match tokio::task::spawn_blocking(move || database.sweep_ttl()).await {
+            Ok(swept) => swept.map_err(|why| EngineError::Sweep(why.to_string())),
+            Err(_) => Err(EngineError::Sweep("the sweep was stopped".into())),
+        }
+    }
+}
+
+fn opening(path: &Path, why: &DynoxideError) -> EngineError {
+    EngineError::Open { path: path.display().to_string(), why: why.to_string() }
+}
+
+/// The SDK's way to the database: client and connector at once, since there are no connections to keep.
+#[derive(Clone)]
+struct InProcess(Arc<Database>);
+
+impl fmt::Debug for InProcess {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("InProcess")
+    }
+}
+
+impl HttpClient for InProcess {
+    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}
+
+impl HttpConnector for InProcess {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let database = Arc::clone(&self.0);
+        HttpConnectorFuture::new(async move {
+            let target = request.headers().get("x-amz-target").unwrap_or_default();
+            let operation = target.strip_prefix(TARGET).unwrap_or_default().to_owned();
+            let body = request.body().bytes().map(<[u8]>::to_vec).unwrap_or_default();
+            let work = move || answer(&database, &operation, &body);
+            let (status, json) = match tokio::task::spawn_blocking(work).await {
+                Ok(Ok(json)) => (200, json),
+                Ok(Err(refusal)) => (refusal.status_code(), refusal.to_json()),
+                Err(stopped) => return Err(ConnectorError::io(stopped.into())),
+            };
+            let status = StatusCode::try_from(status).map_err(|wrong| ConnectorError::other(wrong.into(), None))?;
+            Ok(HttpResponse::new(status, SdkBody::from(json)))
+        })
+    }
+}
+
+/// One operation, from JSON to JSON. Only what the store uses: the engine can do more, we do not offer it.
+fn answer(database: &Database, operation: &str, body: &[u8]) -> Result<String, DynoxideError> {
+    // A macro, because each operation has a request and a response type of its own.
+    macro_rules! run {
+        ($operation:ident) => {{
+            let request = serde_json::from_slice(body).map_err(|wrong| malformed(&wrong))?;
+            serde_json::to_string(&database.$operation(request)?)
+                .map_err(|wrong| DynoxideError::InternalServerError(wrong.to_string()))
+        }};
+    }
+    match operation {
+        "PutItem" => run!(put_item),
+        "UpdateItem" => run!(update_item),
+        "GetItem" => run!(get_item),
+        "Query" => run!(query),
+        "CreateTable" => run!(create_table),
+        "DescribeTable" => run!(describe_table),
+        "UpdateTimeToLive" => run!(update_time_to_live),
+        other => Err(DynoxideError::ValidationException(format!("the embedded engine does not offer {other:?}"))),
+    }
+}
+
+fn malformed(wrong: &serde_json::Error) -> DynoxideError {
+    DynoxideError::SerializationException(wrong.to_string())
+}
