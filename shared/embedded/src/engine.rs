@@ -61,9 +61,10 @@ impl Engine {
     /// # Errors
     /// [`EngineError::Open`] when the file cannot be opened, or its path is no UTF-8.
     pub fn open(path: &Path) -> Result<Self, EngineError> {
-        let text = path
-            .to_str()
-            .ok_or_else(|| EngineError::Open { path: path.display().to_string(), why: "its path is no UTF-8".into() })?;
+        let text = path.to_str().ok_or_else(|| EngineError::Open {
+            path: path.display().to_string(),
+            why: "its path is no UTF-8".into(),
+        })?;
         Database::new(text).map(|database| Self { database }).map_err(|why| opening(path, &why))
     }
 

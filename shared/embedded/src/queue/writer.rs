@@ -1,0 +1,259 @@
+//! The one thread that owns the file.
+//!
+//! It takes every call that has gathered while it was busy, runs all in one transaction, commits and syncs once,
+//! then answers each caller and wakes those who wait. The more callers there are, the fewer syncs each costs.
+//!
+//! When a transaction fails, a full disk above all, nothing of it stands. The calls that asked for the most room
+//! are answered with the failure and the others are tried again without them: sends first, then everything else
+//! that writes, so that what is finished can still be acknowledged while nothing new can be taken.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+use domain::error::PortError;
+use domain::ports::Clock;
+use rusqlite::{Connection, ErrorCode};
+use tokio::sync::{oneshot, watch};
+
+use super::books::Books;
+use super::ledger::Ledger;
+use super::{Kind, QueueSpec};
+use crate::folder::OpenError;
+
+/// Calls in one transaction: enough that the sync no longer counts, few enough that nobody waits long.
+const MOST_CALLS: usize = 1024;
+
+/// What a call does to the file; when room is short, the later ones here give way first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Weight {
+    /// Changes nothing in it.
+    Read,
+    /// Changes or deletes what is there.
+    Change,
+    /// Adds to it.
+    Grow,
+}
+
+/// What a queue's handle has to know without asking the thread.
+pub(super) struct LineInfo {
+    pub(super) name: String,
+    pub(super) kind: Kind,
+    pub(super) changed: watch::Receiver<u64>,
+}
+
+/// The way to the thread. Dropping it lets the thread finish what it has begun and closes the file.
+pub(super) struct Writer {
+    pub(super) lines: Vec<LineInfo>,
+    pub(super) any_change: watch::Receiver<u64>,
+    pub(super) clock: Arc<dyn Clock>,
+    /// Marks the handles of this process: a number drawn at the start.
+    pub(super) boot: u64,
+    commands: Sender<Command>,
+    commits: Arc<AtomicU64>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// What is sent to the thread.
+pub(super) enum Command {
+    Run(Box<dyn Step>),
+    Stop,
+}
+
+/// A call on its way through a transaction, perhaps through several.
+pub(super) trait Step: Send {
+    fn weight(&self) -> Weight;
+    fn run(&mut self, books: &mut Books) -> rusqlite::Result<()>;
+    fn answer(self: Box<Self>, failure: Option<&PortError>);
+}
+
+impl Writer {
+    pub(super) fn start(
+        conn: Connection,
+        clock: Arc<dyn Clock>,
+        queues: &[QueueSpec],
+        path: &Path,
+    ) -> Result<Self, OpenError> {
+        let books = Books::open(Ledger::new(conn), Arc::clone(&clock), queues)
+            .map_err(|source| OpenError::database(path, source))?;
+        let lines = books
+            .lines()
+            .iter()
+            .map(|line| LineInfo { name: line.name.clone(), kind: line.kind, changed: line.changed.subscribe() })
+            .collect();
+        let mut boot = [0; 8];
+        getrandom::fill(&mut boot).map_err(|error| OpenError::io("draw a random number for", path, error.into()))?;
+        let any = watch::Sender::new(0);
+        let any_change = any.subscribe();
+        let commits = Arc::new(AtomicU64::new(0));
+        let (commands, inbox) = mpsc::channel();
+        let room = Room { books, any, commits: Arc::clone(&commits) };
+        let thread = std::thread::Builder::new()
+            .name("queue-writer".to_owned())
+            .spawn(move || room.serve(&inbox))
+            .map_err(|source| OpenError::io("start the writer of", path, source))?;
+        let (boot, thread) = (u64::from_be_bytes(boot), Mutex::new(Some(thread)));
+        Ok(Self { lines, any_change, clock, boot, commands, commits, thread })
+    }
+
+    /// Runs `work` in the next transaction and returns when that is committed. When the transaction fails, `work`
+    /// may be run again. Dropping the future does not take the call back.
+    pub(super) async fn call<T, W>(&self, weight: Weight, work: W) -> Result<T, PortError>
+    where
+        T: Send + 'static,
+        W: FnMut(&mut Books) -> rusqlite::Result<T> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let step = Box::new(Call { weight, work, outcome: None, reply });
+        self.commands.send(Command::Run(step)).map_err(|_| stopped())?;
+        answer.await.map_err(|_| stopped())?
+    }
+
+    /// A second way to the thread, for what has to be done when a value is dropped.
+    pub(super) fn commands(&self) -> Sender<Command> {
+        self.commands.clone()
+    }
+
+    pub(super) fn commits(&self) -> u64 {
+        self.commits.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        let _ = self.commands.send(Command::Stop);
+        let thread = self.thread.get_mut().map_or(None, Option::take);
+        if thread.is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("the queue's writer thread had panicked");
+        }
+    }
+}
+
+/// A command that nobody waits for.
+pub(super) fn unattended(
+    weight: Weight,
+    work: impl FnMut(&mut Books) -> rusqlite::Result<()> + Send + 'static,
+) -> Command {
+    Command::Run(Box::new(Call { weight, work, outcome: None, reply: oneshot::channel().0 }))
+}
+
+/// What everybody hears once the thread is gone.
+pub(super) fn stopped() -> PortError {
+    PortError::transient("the queue's writer has stopped; restart Hookyard, what was accepted is in its file")
+}
+
+/// What a failure of SQLite means for the caller.
+pub(super) fn port_error(error: &rusqlite::Error) -> PortError {
+    let passing = match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => return PortError::transient("the disk of the queue file is full"),
+        Some(
+            ErrorCode::DatabaseBusy
+            | ErrorCode::DatabaseLocked
+            | ErrorCode::OutOfMemory
+            | ErrorCode::ReadOnly
+            | ErrorCode::OperationInterrupted
+            | ErrorCode::OperationAborted
+            | ErrorCode::PermissionDenied
+            | ErrorCode::SystemIoFailure
+            | ErrorCode::CannotOpen
+            | ErrorCode::FileLockingProtocolFailed,
+        ) => true,
+        _ => false,
+    };
+    let text = format!("the queue file failed: {error}");
+    if passing { PortError::Transient(text) } else { PortError::Permanent(text) }
+}
+
+struct Call<T, W> {
+    weight: Weight,
+    work: W,
+    outcome: Option<T>,
+    reply: oneshot::Sender<Result<T, PortError>>,
+}
+
+impl<T, W> Step for Call<T, W>
+where
+    T: Send,
+    W: FnMut(&mut Books) -> rusqlite::Result<T> + Send,
+{
+    fn weight(&self) -> Weight {
+        self.weight
+    }
+
+    fn run(&mut self, books: &mut Books) -> rusqlite::Result<()> {
+        self.outcome = None;
+        self.outcome = Some((self.work)(books)?);
+        Ok(())
+    }
+
+    fn answer(self: Box<Self>, failure: Option<&PortError>) {
+        let answer = match (failure, self.outcome) {
+            (None, Some(outcome)) => Ok(outcome),
+            (failure, _) => Err(failure.cloned().unwrap_or_else(stopped)),
+        };
+        // Whoever asked may have gone away.
+        let _ = self.reply.send(answer);
+    }
+}
+
+/// Where the thread works.
+struct Room {
+    books: Books,
+    any: watch::Sender<u64>,
+    commits: Arc<AtomicU64>,
+}
+
+impl Room {
+    fn serve(mut self, inbox: &Receiver<Command>) {
+        let mut open = true;
+        while open && let Ok(first) = inbox.recv() {
+            let mut steps = Vec::new();
+            let mut next = Some(first);
+            while let Some(command) = next {
+                match command {
+                    Command::Run(step) => steps.push(step),
+                    Command::Stop => open = false,
+                }
+                next = if open && steps.len() < MOST_CALLS { inbox.try_recv().ok() } else { None };
+            }
+            self.process(steps);
+        }
+    }
+
+    fn process(&mut self, mut steps: Vec<Box<dyn Step>>) {
+        while let Some(heaviest) = steps.iter().map(|step| step.weight()).max() {
+            match self.transact(&mut steps) {
+                Ok(changed) => {
+                    self.commits.fetch_add(u64::from(changed), Ordering::Relaxed);
+                    for step in steps.drain(..) {
+                        step.answer(None);
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(%error, calls = steps.len(), "a transaction of the queue file failed");
+                    self.books.roll_back();
+                    let failure = port_error(&error);
+                    let (failed, rest): (Vec<_>, Vec<_>) =
+                        steps.into_iter().partition(|step| step.weight() == heaviest);
+                    for step in failed {
+                        step.answer(Some(&failure));
+                    }
+                    steps = rest;
+                }
+            }
+        }
+        if self.books.wake() {
+            self.any.send_modify(|n| *n = n.wrapping_add(1));
+        }
+    }
+
+    fn transact(&mut self, steps: &mut [Box<dyn Step>]) -> rusqlite::Result<bool> {
+        self.books.begin()?;
+        for step in steps {
+            step.run(&mut self.books)?;
+        }
+        self.books.commit()
+    }
+}
