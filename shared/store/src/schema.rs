@@ -1,0 +1,99 @@
+//! What the table looks like. The template says the same for AWS; a test there compares it with these names.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::client::Waiters;
+use aws_sdk_dynamodb::error::{BuildError, SdkError};
+use aws_sdk_dynamodb::operation::create_table::CreateTableError;
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType,
+    ScalarAttributeType, TableDescription, TimeToLiveSpecification,
+};
+use domain::error::PortError;
+
+use crate::error::failed;
+use crate::keys::{AT, BY_DAY, BY_REPOSITORY, DAY, EXPIRES_AT, NEED, NEEDS_YOU, PK, REPO, SK};
+
+/// The table's own key: partition key and sort key, both text.
+pub const TABLE_KEY: (&str, &str) = (PK, SK);
+
+/// Every index: name, partition key, sort key; all text, all attributes projected, because a list row needs no
+/// second read.
+pub const INDEXES: [(&str, &str, &str); 3] = [(BY_REPOSITORY, REPO, AT), (BY_DAY, DAY, AT), (NEEDS_YOU, NEED, AT)];
+
+/// The attribute that DynamoDB expires rows by.
+pub const TTL: &str = EXPIRES_AT;
+
+/// How long a new table may take to become usable.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Makes the table, billed per request, and waits until it can be used; a table of that name with the same keys and
+/// indexes is fine.
+///
+/// # Errors
+/// Permanent when a table of that name has other keys or indexes; else as DynamoDB answers.
+pub async fn create_table(client: &Client, name: &str) -> Result<(), PortError> {
+    let request = request(client, name).map_err(PortError::permanent)?;
+    match request.send().await {
+        Ok(_) => {}
+        Err(failure) if is_in_use(&failure) => {}
+        Err(failure) => return Err(failed(&format!("CreateTable {name}"), &failure)),
+    }
+    let ready = client.wait_until_table_exists().table_name(name).wait(PATIENCE).await;
+    let ready = ready.map_err(|_| PortError::transient(format!("the table {name} is not ready")))?;
+    let described = ready.into_result().map_err(|failure| failed(&format!("DescribeTable {name}"), &failure))?;
+    if !described.table.as_ref().is_some_and(is_ours) {
+        return Err(PortError::permanent(format!("the table {name} exists with other keys or indexes")));
+    }
+    let ttl = TimeToLiveSpecification::builder().attribute_name(TTL).enabled(true).build();
+    let ttl = ttl.map_err(PortError::permanent)?;
+    match client.update_time_to_live().table_name(name).time_to_live_specification(ttl).send().await {
+        Ok(_) => Ok(()),
+        // DynamoDB refuses what is so already.
+        Err(failure) if format!("{failure:?}").contains("already enabled") => Ok(()),
+        Err(failure) => Err(failed(&format!("UpdateTimeToLive {name}"), &failure)),
+    }
+}
+
+type Request = aws_sdk_dynamodb::operation::create_table::builders::CreateTableFluentBuilder;
+
+fn request(client: &Client, name: &str) -> Result<Request, BuildError> {
+    let mut request = client.create_table().table_name(name).billing_mode(BillingMode::PayPerRequest);
+    request = request.set_key_schema(Some(key_schema(TABLE_KEY)?));
+    for attribute in [PK, SK, AT, REPO, DAY, NEED] {
+        let kind = ScalarAttributeType::S;
+        let definition = AttributeDefinition::builder().attribute_name(attribute).attribute_type(kind).build()?;
+        request = request.attribute_definitions(definition);
+    }
+    for (index, pk, sk) in INDEXES {
+        let index = GlobalSecondaryIndex::builder()
+            .index_name(index)
+            .set_key_schema(Some(key_schema((pk, sk))?))
+            .projection(Projection::builder().projection_type(ProjectionType::All).build())
+            .build()?;
+        request = request.global_secondary_indexes(index);
+    }
+    Ok(request)
+}
+
+fn key_schema((pk, sk): (&str, &str)) -> Result<Vec<KeySchemaElement>, BuildError> {
+    let key = |name, kind| KeySchemaElement::builder().attribute_name(name).key_type(kind).build();
+    Ok(vec![key(pk, KeyType::Hash)?, key(sk, KeyType::Range)?])
+}
+
+fn is_in_use<R>(failure: &SdkError<CreateTableError, R>) -> bool {
+    failure.as_service_error().is_some_and(CreateTableError::is_resource_in_use_exception)
+}
+
+fn is_ours(table: &TableDescription) -> bool {
+    let key = |schema: &[KeySchemaElement], (pk, sk): (&str, &str)| {
+        let is = |name: &str, kind| schema.iter().any(|e| e.attribute_name == name && e.key_type == kind);
+        is(pk, KeyType::Hash) && is(sk, KeyType::Range)
+    };
+    key(table.key_schema(), TABLE_KEY)
+        && INDEXES.iter().all(|(name, pk, sk)| {
+            let indexes = table.global_secondary_indexes();
+            indexes.iter().any(|i| i.index_name() == Some(name) && key(i.key_schema(), (pk, sk)))
+        })
+}
