@@ -1,1 +1,110 @@
-//! Placeholder.
+//! Lets people and servers talk to the gateway: call-backs in, the record out.
+//!
+//! `POST /v1/statuses` takes statuses (`statuses`), `GET /v1/…` reads the record (`events`, `commits`), `access`
+//! decides who may. Start with [`router`].
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
+mod access;
+mod commits;
+mod events;
+mod json;
+mod params;
+pub mod settings;
+mod statuses;
+
+use std::sync::Arc;
+
+use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use domain::error::PortError;
+use domain::ports::{BodyReader, Clock, EventReader, Ids, Secrets, StatusQueue};
+use http::{HeaderValue, StatusCode, header};
+use lambda::http::guard::{Hosts, guarded};
+use lambda::http::problem::Problem;
+
+/// The most bytes of a request body: a hundred statuses at their limits.
+const BODY_LIMIT: usize = 1 << 20;
+
+/// What the `api` function needs from the world.
+pub struct Api {
+    /// The record.
+    pub reader: Arc<dyn EventReader>,
+    /// Bodies that are not kept in the table.
+    pub bodies: Arc<dyn BodyReader>,
+    /// Where accepted statuses go.
+    pub statuses: Arc<dyn StatusQueue>,
+    /// Checks call-back tokens.
+    pub callback_secrets: Arc<dyn Secrets>,
+    /// The API key; none where none is set.
+    pub api_key: Option<Arc<dyn Secrets>>,
+    /// Whether a request without a bearer counts as one with the key: only on loopback without a key.
+    pub open: bool,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Ids of call-backs.
+    pub ids: Arc<dyn Ids>,
+}
+
+/// The status, query and page port.
+pub fn router(api: Arc<Api>, hosts: Hosts) -> Router {
+    let router = Router::new()
+        .route("/v1/statuses", post(statuses::post))
+        .route("/pulls/status/update", post(statuses::post))
+        .route("/v1/events", get(events::list))
+        .route("/v1/events/{id}", get(events::show))
+        .route("/v1/events/{id}/payload", get(events::payload))
+        .route("/v1/commits/{owner}/{repository}/{sha}/statuses", get(commits::statuses))
+        .route("/health", get(health))
+        // Where the 202 of a delivery points to.
+        .route("/events/{id}", get(|Path(id): Path<String>| async move { to_event(&id) }))
+        .method_not_allowed_fallback(other_method)
+        .fallback(unknown)
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .with_state(api);
+    guarded(router, hosts)
+}
+
+/// Whether the record can be read.
+async fn health(State(api): State<Arc<Api>>) -> Result<Response, Problem> {
+    api.reader.ping().await.map_err(|error| unavailable(&error))?;
+    Ok(Json(serde_json::json!({ "status": "ok", "function": "api" })).into_response())
+}
+
+fn to_event(id: &str) -> Response {
+    match domain::ids::EventId::parse(id) {
+        Ok(id) => Redirect::to(&format!("/v1/events/{id}")).into_response(),
+        Err(bad) => bad_request(bad.to_string()).into_response(),
+    }
+}
+
+async fn other_method() -> Problem {
+    let detail = "This address does not take that method; the API is described in the README.";
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", "Method not allowed", detail)
+}
+
+async fn unknown() -> Problem {
+    let detail =
+        "There is nothing at this address. Events are at /v1/events; webhooks go to the other port, at /github.";
+    Problem::new(StatusCode::NOT_FOUND, "not-found", "Not found", detail)
+}
+
+/// A parameter or a body that cannot be read.
+fn bad_request(detail: impl Into<String>) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, "bad-request", "Bad request", detail)
+}
+
+/// The store or a queue did not answer. What it said goes to the log, not to the caller.
+fn unavailable(error: &PortError) -> Problem {
+    tracing::error!(%error, "a request could not be answered");
+    let detail = "Hookyard cannot reach its store right now. Deliveries are still accepted; try again in a moment.";
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Not available now", detail)
+}
+
+/// The same, with a hint for clients that wait by themselves.
+fn retry_later(problem: Problem) -> Response {
+    let mut response = problem.into_response();
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+    response
+}

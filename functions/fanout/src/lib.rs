@@ -1,1 +1,193 @@
-//! Placeholder.
+//! Turns a fact into work: records every event, calls the user's server, sends what it answers on its way.
+//!
+//! One message is one receipt: open the envelope, look whether this receipt has been here, decide what to do
+//! ([`plan`]), record that it begins, call (`call`), record how it ended. Start with [`Fanout`].
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
+mod answer;
+mod arrival;
+mod call;
+mod plan;
+pub mod settings;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use domain::error::PortError;
+use domain::event::EventStatus;
+use domain::ports::{BodyReader, Clock, EventLog, HeadReader, Message, Secrets, ServerLog, StatusQueue, YourServer};
+use domain::reasons::FailureReason;
+use domain::retry::{Admission, GIVE_UP_AFTER};
+use domain::run::{Run, TakeUp};
+use jiff::{SignedDuration, Timestamp};
+use lambda::batch::{HandleMessage, Verdict};
+
+use crate::arrival::Arrival;
+use crate::plan::Plan;
+
+/// What the `fanout` function needs from the world.
+pub struct Ports {
+    /// Events and runs.
+    pub log: Arc<dyn EventLog>,
+    /// How the server does.
+    pub servers: Arc<dyn ServerLog>,
+    /// Heads of contexts: an echo of our own status is recognised by them.
+    pub heads: Arc<dyn HeadReader>,
+    /// Bodies that were too large for the bus.
+    pub bodies: Arc<dyn BodyReader>,
+    /// The user's server; none when none is configured.
+    pub server: Option<Arc<dyn YourServer>>,
+    /// Where the statuses of an answer go.
+    pub statuses: Arc<dyn StatusQueue>,
+    /// Signs what is sent to the server.
+    pub server_secrets: Arc<dyn Secrets>,
+    /// Signs call-back tokens.
+    pub callback_secrets: Arc<dyn Secrets>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// What a server is told about calling back.
+#[derive(Debug, Clone)]
+pub struct CallBack {
+    /// `<public URL>/v1/statuses`.
+    pub url: String,
+    /// How long a token is good for.
+    pub ttl: Duration,
+}
+
+/// The `fanout` function: one handler for every message of its queue.
+pub struct Fanout {
+    ports: Ports,
+    call_back: CallBack,
+}
+
+impl Fanout {
+    /// A fanout over its ports.
+    pub fn new(ports: Ports, call_back: CallBack) -> Self {
+        Self { ports, call_back }
+    }
+
+    async fn take(&self, arrival: &Arrival) -> Result<Verdict, PortError> {
+        let now = self.ports.clock.now();
+        let recorded = self.ports.log.look_up(&arrival.event.id, arrival.receipt).await?;
+        let working = if recorded.redelivery { EventStatus::Reprocessing } else { EventStatus::Processing };
+        let mut run = match recorded.run {
+            None => arrival.new_run(recorded.redelivery, now),
+            Some(mut run) => match run.take_up(now, working) {
+                TakeUp::Go => run,
+                TakeUp::Finished => {
+                    tracing::info!(event = %run.event, receipt = %run.receipt, "a copy of a finished receipt was dropped");
+                    return Ok(Verdict::Done);
+                }
+                TakeUp::NotBefore(until) => {
+                    return Ok(Verdict::Defer { until, why: "its attempt is under way or not due yet".to_owned() });
+                }
+                TakeUp::TooManyCutOffs => {
+                    self.save(arrival, &mut run).await?;
+                    let reason = "Hookyard was cut off five times while it worked on this message".to_owned();
+                    return Ok(Verdict::DeadLetter { reason });
+                }
+            },
+        };
+        match plan::plan(arrival, self.ports.server.is_some(), self.ports.heads.as_ref()).await? {
+            Plan::Ignore(reason) => {
+                run.reason = Some(reason);
+                run.finish(EventStatus::Ignored, None, now);
+            }
+            Plan::NoServer => {
+                run.reason = Some("no server is configured: set YOUR_SERVER_URL, then replay".to_owned());
+                run.finish(EventStatus::Unhandled, None, now);
+            }
+            Plan::Call => {
+                // Only missing when there is no server, which the plan has ruled out.
+                let Some(server) = self.ports.server.clone() else {
+                    return Err(PortError::transient("the server's settings changed while a message was handled"));
+                };
+                match self.admit(&run, server.as_ref(), now).await? {
+                    Admission::Rest(at) => self.park(&mut run, at, now),
+                    Admission::Go | Admission::Probe => {
+                        run.start_attempt(now, working);
+                        self.save(arrival, &mut run).await?;
+                        self.call(arrival, &mut run, server.as_ref()).await?;
+                    }
+                }
+            }
+        }
+        self.save(arrival, &mut run).await?;
+        Ok(conclude(&run))
+    }
+
+    /// A server that rests is not called: the run waits, without an attempt, until eight hours are over.
+    fn park(&self, run: &mut Run, at: Timestamp, now: Timestamp) {
+        let end = SignedDuration::try_from(GIVE_UP_AFTER).ok().and_then(|d| run.started_at.checked_add(d).ok());
+        if end.is_some_and(|end| at > end) {
+            run.finish(EventStatus::Errored, Some(FailureReason::GaveUp), now);
+        } else {
+            run.defer(at);
+        }
+    }
+
+    /// Whether the server may be called for this run; takes the probe when it rests and one is due.
+    async fn admit(&self, run: &Run, server: &dyn YourServer, now: Timestamp) -> Result<Admission, PortError> {
+        let health = self.ports.servers.health(server.key()).await?;
+        let admission = health.admit(now, seed(run));
+        if admission != Admission::Probe {
+            return Ok(admission);
+        }
+        let probing = health.probing(now);
+        if self.ports.servers.save_health(server.key(), &probing).await? {
+            return Ok(Admission::Probe);
+        }
+        // Somebody else took the probe, or woke the server: one more look decides.
+        match self.ports.servers.health(server.key()).await?.admit(now, seed(run)) {
+            Admission::Probe => Ok(Admission::Rest(now.checked_add(SignedDuration::from_secs(1)).unwrap_or(now))),
+            other => Ok(other),
+        }
+    }
+
+    /// Writes the run; the first time with all that belongs to the arrival. Somebody else's version means that
+    /// the receipt is in two hands: it goes back to the queue, and the next look sees what the other did.
+    async fn save(&self, arrival: &Arrival, run: &mut Run) -> Result<(), PortError> {
+        let won = if run.version == 0 {
+            self.ports.log.begin(&arrival.event, run, &arrival.headers, &arrival.kept).await?
+        } else {
+            self.ports.log.save(run).await?
+        };
+        if !won {
+            return Err(PortError::transient("another process has taken up this receipt meanwhile"));
+        }
+        run.version += 1;
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl HandleMessage for Fanout {
+    async fn handle(&self, message: &Message, _later: &[Message]) -> Result<Verdict, PortError> {
+        match arrival::open(message, self.ports.bodies.as_ref()).await? {
+            Ok(arrival) => self.take(&arrival).await,
+            Err(reason) => Ok(Verdict::DeadLetter { reason }),
+        }
+    }
+}
+
+fn conclude(run: &Run) -> Verdict {
+    tracing::info!(
+        event = %run.event, receipt = %run.receipt, state = run.state.as_str(), tries = run.tries(),
+        code = run.last_answer().and_then(|answer| answer.code),
+        reason = run.failure.map(FailureReason::as_str), next = run.next_attempt_at.map(tracing::field::display),
+        "an event is {}", run.state.as_str()
+    );
+    match run.next_attempt_at {
+        Some(until) => Verdict::Defer { until, why: "it waits for its next attempt".to_owned() },
+        None => Verdict::Done,
+    }
+}
+
+/// Different for each run, and the same for one: spreads retries.
+pub(crate) fn seed(run: &Run) -> u64 {
+    let (high, low) = run.receipt.0.as_u64_pair();
+    high ^ low
+}

@@ -1,1 +1,255 @@
-//! Placeholder.
+//! Turns work into an answer: writes each accepted status to GitHub once, in the right order.
+//!
+//! One message at a time per context (the queue's FIFO group): look at the status' own row, settle what an earlier
+//! write left open, decide, put the intent, POST once, record. Start with [`Writer`]; the settling is in `settle`.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
+mod pace;
+pub mod settings;
+mod settle;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use domain::error::PortError;
+use domain::github_reply::{Meaning, meaning};
+use domain::ids::CredentialId;
+use domain::ports::{Clock, GithubStatuses, Message, Pause, PauseLog, PostReply, StatusLog};
+use domain::reasons::StatusReason;
+use domain::retry::jittered;
+use domain::statuses::message::StatusMessage;
+use domain::statuses::order::{Decision, as_written, decide, may_skip};
+use domain::statuses::row::{StatusOutcome, StatusRow};
+use domain::statuses::{ContextKey, Head, Intent};
+use jiff::{SignedDuration, Timestamp};
+use lambda::batch::{HandleMessage, Verdict};
+
+use crate::pace::Pace;
+use crate::settle::Settled;
+
+/// How long GitHub may take to show an applied POST in its list: an intent is not looked into before.
+pub const SETTLE_AFTER: SignedDuration = SignedDuration::from_secs(30);
+
+/// The `status` function: one handler for every message of the `statuses` queue.
+pub struct Writer {
+    log: Arc<dyn StatusLog>,
+    github: Arc<dyn GithubStatuses>,
+    clock: Arc<dyn Clock>,
+    pace: Pace,
+}
+
+/// What becomes of a status once its turn is over.
+enum End {
+    Ended(StatusOutcome, Option<StatusReason>, String),
+    Wait(Timestamp, Option<StatusReason>, String),
+    /// Too many statuses of its credential are under way: back to the queue for a moment, nothing to record.
+    Crowded,
+}
+
+impl Writer {
+    /// A writer over its ports.
+    pub fn new(
+        log: Arc<dyn StatusLog>,
+        pauses: Arc<dyn PauseLog>,
+        github: Arc<dyn GithubStatuses>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { log, github, clock: clock.clone(), pace: Pace::new(pauses, clock) }
+    }
+
+    async fn take(&self, status: &StatusMessage, next: Option<&StatusMessage>) -> Result<Verdict, PortError> {
+        let row = self.log.status(&status.repository, &status.sha, &status.id).await?;
+        if row.as_ref().is_some_and(|row| row.outcome.is_final()) {
+            return Ok(Verdict::Done);
+        }
+        let mut row = row.unwrap_or_else(|| status.row());
+        let end = self.bring_to_an_end(status, next, &mut row).await?;
+        self.record(row, end).await
+    }
+
+    async fn bring_to_an_end(
+        &self,
+        status: &StatusMessage,
+        next: Option<&StatusMessage>,
+        row: &mut StatusRow,
+    ) -> Result<End, PortError> {
+        let key = status.key();
+        let credential = self.github.credential(&status.repository);
+        let mut head = self.log.head(&key).await?;
+        if let Some(intent) = head.intent.clone() {
+            head = match self.settle(&key, head, &intent, status, credential.as_ref()).await? {
+                Settled::Clear(head) => head,
+                Settled::Stands(github_id) => return Ok(self.written(row, github_id)),
+                Settled::Later(until, reason, why) => return Ok(End::Wait(until, reason, why)),
+                Settled::Crowded => return Ok(End::Crowded),
+                Settled::Blind(reason, why) => return Ok(End::Ended(StatusOutcome::Refused, Some(reason), why)),
+            };
+        }
+        match decide(&head, status, credential.is_some()) {
+            Decision::Write => {}
+            Decision::Stands(Some(github_id)) => return Ok(self.written(row, github_id)),
+            Decision::Stands(None) => return Ok(not_sent()),
+            Decision::Superseded(why) => return Ok(End::Ended(StatusOutcome::Superseded, None, why)),
+            Decision::Unchanged => {
+                let why = "GitHub shows exactly this already.".to_owned();
+                return Ok(End::Ended(StatusOutcome::Unchanged, None, why));
+            }
+        }
+        let Some(credential) = credential else {
+            // Recorded in order all the same, so that the record shows what GitHub would show.
+            self.save_head(&key, &head.with_written(as_written(status, None))).await?;
+            return Ok(not_sent());
+        };
+        if let Some(pause) = self.pace.paused(&credential).await? {
+            return Ok(wait_out(pause, &head, status, next));
+        }
+        let Some(permit) = self.pace.permit(&credential).await else {
+            return Ok(End::Crowded);
+        };
+        // Others may have met the limit while we waited for a place.
+        if let Some(pause) = self.pace.paused(&credential).await? {
+            return Ok(wait_out(pause, &head, status, next));
+        }
+        let started_at = self.clock.now();
+        let intent = Intent { status: as_written(status, None), started_at };
+        let head = self.save_head(&key, &Head { intent: Some(intent), ..head }).await?;
+        let reply = self.github.post(&credential, &status.repository, &status.sha, &status.content).await;
+        drop(permit);
+        self.after_post(&key, head, status, row, &credential, started_at, reply).await
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one POST and everything it was about; used once")]
+    async fn after_post(
+        &self,
+        key: &ContextKey,
+        head: Head,
+        status: &StatusMessage,
+        row: &mut StatusRow,
+        credential: &CredentialId,
+        started_at: Timestamp,
+        reply: PostReply,
+    ) -> Result<End, PortError> {
+        let now = self.clock.now();
+        let answer = match reply {
+            PostReply::Created(github_id) => {
+                self.save_head(key, &head.with_written(as_written(status, Some(github_id)))).await?;
+                return Ok(self.written(row, github_id));
+            }
+            PostReply::NotSent(why) => {
+                self.pace.never_sent(&status.id);
+                self.save_head(key, &head.without_intent()).await?;
+                self.pace.settled(&status.id);
+                let why = format!("GitHub could not be reached: {why}");
+                return Ok(End::Wait(later(now, row, 2), None, why));
+            }
+            PostReply::Unknown(why) => return Ok(unknown(now, row, started_at, &why)),
+            PostReply::Answered(answer) => answer,
+        };
+        let before = self.pace.last_pause(credential).await?;
+        match meaning(&answer, &status.repository, before, now) {
+            Meaning::Refused { reason, why } => {
+                self.save_head(key, &head.without_intent()).await?;
+                Ok(End::Ended(StatusOutcome::Refused, Some(reason), why))
+            }
+            Meaning::Limited(pause) => {
+                // The pause first: if we die here, the intent only costs a look at GitHub.
+                self.pace.pause(credential, pause).await?;
+                self.pace.never_sent(&status.id);
+                self.save_head(key, &head.without_intent()).await?;
+                self.pace.settled(&status.id);
+                Ok(paused(pause))
+            }
+            Meaning::Unknown(why) => Ok(unknown(now, row, started_at, &why)),
+        }
+    }
+
+    /// Writes the head and returns it as it now stands. Somebody else's version means that this message is in two
+    /// hands; it goes back to the queue, and the next look sees what the other did.
+    async fn save_head(&self, key: &ContextKey, head: &Head) -> Result<Head, PortError> {
+        if self.log.save_head(key, head).await? {
+            Ok(Head { version: head.version + 1, ..head.clone() })
+        } else {
+            Err(PortError::transient("another writer has changed the head of this context meanwhile"))
+        }
+    }
+
+    fn written(&self, row: &mut StatusRow, github_id: u64) -> End {
+        row.github_id = Some(github_id);
+        row.written_at = Some(self.clock.now());
+        End::Ended(StatusOutcome::Written, None, String::new())
+    }
+
+    async fn record(&self, mut row: StatusRow, end: End) -> Result<Verdict, PortError> {
+        let verdict = match end {
+            End::Ended(outcome, reason, why) => {
+                (row.outcome, row.reason, row.until) = (outcome, reason, None);
+                row.why = Some(why).filter(|why| !why.is_empty());
+                Verdict::Done
+            }
+            End::Wait(until, reason, why) => {
+                (row.outcome, row.reason, row.until) = (StatusOutcome::Waiting, reason, Some(until));
+                row.why = Some(why.clone());
+                row.tries = row.tries.saturating_add(1);
+                Verdict::Defer { until, why }
+            }
+            End::Crowded => {
+                let now = self.clock.now();
+                let until = now.checked_add(SignedDuration::from_secs(1)).unwrap_or(now);
+                return Ok(Verdict::Defer { until, why: "many statuses of its credential are under way".to_owned() });
+            }
+        };
+        self.log.save_status(&row).await?;
+        tracing::info!(
+            status = %row.id, repository = %row.repository, sha = %row.sha, outcome = row.outcome.as_str(),
+            reason = row.reason.map(StatusReason::as_str), event = row.event.as_ref().map(tracing::field::display),
+            "a status is {}", row.outcome.as_str()
+        );
+        Ok(verdict)
+    }
+}
+
+#[async_trait]
+impl HandleMessage for Writer {
+    async fn handle(&self, message: &Message, later: &[Message]) -> Result<Verdict, PortError> {
+        let Ok(status) = StatusMessage::decode(&message.body) else {
+            return Ok(Verdict::DeadLetter { reason: "not a status message of a known version".to_owned() });
+        };
+        // Only its own context can make a status pointless; groups hold one context each.
+        let next = later.first().and_then(|next| StatusMessage::decode(&next.body).ok());
+        self.take(&status, next.filter(|next| next.key() == status.key()).as_ref()).await
+    }
+}
+
+fn not_sent() -> End {
+    let why = "Recorded here only: no GitHub token is configured (GITHUB_TOKEN).".to_owned();
+    End::Ended(StatusOutcome::NotSent, None, why)
+}
+
+fn wait_out(pause: Pause, head: &Head, status: &StatusMessage, next: Option<&StatusMessage>) -> End {
+    match next {
+        Some(next) if may_skip(head, status, next) => {
+            let why = format!("A newer one ({}) was accepted while GitHub's pause lasted.", next.content.state);
+            End::Ended(StatusOutcome::Superseded, None, why)
+        }
+        _ => paused(pause),
+    }
+}
+
+fn paused(pause: Pause) -> End {
+    let why = format!("GitHub asked for a pause until {}.", pause.until.strftime("%Y-%m-%dT%H:%M:%SZ"));
+    End::Wait(pause.until, Some(StatusReason::RateLimited), why)
+}
+
+fn unknown(now: Timestamp, row: &StatusRow, started_at: Timestamp, why: &str) -> End {
+    let look = started_at.checked_add(SETTLE_AFTER).unwrap_or(now);
+    let why = format!("{why}. It may have been written: Hookyard looks at GitHub before it tries again.");
+    End::Wait(look.max(later(now, row, 15)), None, why)
+}
+
+/// A wait that doubles with every try, from `first` seconds to five minutes.
+fn later(now: Timestamp, row: &StatusRow, first: u64) -> Timestamp {
+    let wait = Duration::from_secs(first << row.tries.min(8)).min(Duration::from_secs(300));
+    let wait = jittered(wait, u64::from(row.tries) ^ row.accepted.at.as_millisecond().unsigned_abs());
+    now.checked_add(SignedDuration::try_from(wait).unwrap_or_default()).unwrap_or(now)
+}

@@ -1,0 +1,85 @@
+//! Who may: the API key, a call-back token, or anybody on this machine where no key is set.
+
+use domain::ports::Clock;
+use domain::secrets::Keyring;
+use domain::token::{self, Grant};
+use http::{HeaderMap, StatusCode, header};
+use lambda::http::problem::Problem;
+use subtle::ConstantTimeEq;
+
+use crate::{Api, unavailable};
+
+/// Who asks.
+pub(crate) enum Caller {
+    /// Whoever has the key, or sits on this machine where none is set.
+    Key,
+    /// The user's server, about one commit.
+    Token(Grant),
+}
+
+/// Tells who asks, by the `Authorization` header alone.
+pub(crate) async fn caller(api: &Api, headers: &HeaderMap) -> Result<Caller, Problem> {
+    let Some(bearer) = bearer(headers)? else {
+        return if api.open {
+            Ok(Caller::Key)
+        } else {
+            Err(unauthorized("This needs the API key (HOOKYARD_API_KEY) or a call-back token, as a bearer."))
+        };
+    };
+    if token::looks_like_one(bearer) {
+        let keys = api.callback_secrets.current().await.map_err(|error| unavailable(&error))?;
+        return verify(&keys, bearer, api).await.map(Caller::Token);
+    }
+    if let Some(source) = &api.api_key {
+        let fits =
+            |keys: &Keyring| keys.keys().fold(false, |fits, key| fits | bool::from(key.ct_eq(bearer.as_bytes())));
+        if fits(&source.current().await.map_err(|error| unavailable(&error))?)
+            || fits(&source.refresh().await.map_err(|error| unavailable(&error))?)
+        {
+            return Ok(Caller::Key);
+        }
+    }
+    Err(unauthorized("The bearer is neither the API key nor a call-back token of this gateway."))
+}
+
+/// Only the key reads the record and the pages.
+pub(crate) async fn reader(api: &Api, headers: &HeaderMap) -> Result<(), Problem> {
+    match caller(api, headers).await? {
+        Caller::Key => Ok(()),
+        Caller::Token(_) => Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            "forbidden",
+            "Not with a call-back token",
+            "A call-back token may only report statuses. Reading needs the API key.",
+        )),
+    }
+}
+
+async fn verify(keys: &Keyring, bearer: &str, api: &Api) -> Result<Grant, Problem> {
+    let now = Clock::now(api.clock.as_ref());
+    let first = token::verify(keys, bearer, now);
+    let checked = match first {
+        // The secret may have been rotated since we looked.
+        Err(token::BadToken::Invalid) => {
+            let keys = api.callback_secrets.refresh().await.map_err(|error| unavailable(&error))?;
+            token::verify(&keys, bearer, now)
+        }
+        other => other,
+    };
+    checked.map_err(|bad| unauthorized(&bad.to_string()))
+}
+
+fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    let bad = || unauthorized("Authorization must be given once, as \"Bearer\" and the key or token.");
+    if values.next().is_some() {
+        return Err(bad());
+    }
+    let (scheme, bearer) = value.to_str().ok().and_then(|text| text.split_once(' ')).ok_or_else(bad)?;
+    if scheme.eq_ignore_ascii_case("bearer") { Ok(Some(bearer.trim())) } else { Err(bad()) }
+}
+
+fn unauthorized(detail: &str) -> Problem {
+    Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", "Not authorized", detail)
+}

@@ -1,0 +1,31 @@
+//! `GET /v1/commits/…/statuses`: why does GitHub show this?
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, RawQuery, State};
+use axum::response::{IntoResponse, Response};
+use domain::ids::{Repository, Sha};
+use http::HeaderMap;
+use lambda::http::problem::Problem;
+
+use crate::events::cursor_or;
+use crate::params::Params;
+use crate::{Api, access, bad_request, json};
+
+pub(crate) async fn statuses(
+    State(api): State<Arc<Api>>,
+    Path((owner, name, sha)): Path<(String, String, String)>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    access::reader(&api, &headers).await?;
+    let params = Params::read(query.as_deref(), &["limit", "cursor"])?;
+    let bad = |bad: domain::ids::BadId| bad_request(format!("{bad}."));
+    let repository = Repository::parse(&format!("{owner}/{name}")).map_err(bad)?;
+    let sha = Sha::of(&sha).map_err(bad)?;
+    let page = api.reader.statuses(&repository, &sha, params.limit()?, params.text("cursor")).await;
+    let page = page.map_err(|error| cursor_or(&error))?;
+    let statuses: Vec<_> = page.statuses.iter().map(json::status).collect();
+    Ok(Json(serde_json::json!({ "statuses": statuses, "next_cursor": page.next_cursor })).into_response())
+}

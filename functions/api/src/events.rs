@@ -1,0 +1,177 @@
+//! `GET /v1/events…`: did the webhook arrive, and what became of it?
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, RawQuery, State};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use domain::delivery::{self, ContentType};
+use domain::error::PortError;
+use domain::event::EventStatus;
+use domain::ids::{EventId, EventType, Repository, Sha};
+use domain::ports::{Clock, EventStory, KeptBody};
+use domain::query::{EventQuery, LIMIT};
+use domain::statuses::row::StatusRow;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use lambda::http::problem::Problem;
+use serde_json::value::RawValue;
+
+use crate::params::Params;
+use crate::{Api, access, bad_request, json, unavailable};
+
+/// The largest payload that stands inside the event's own answer.
+const PAYLOAD_INLINE: usize = 256 * 1024;
+
+/// The most pages of a commit's statuses that are searched for those of one event.
+const STATUS_PAGES: usize = 10;
+
+const PARAMS: [&str; 9] = ["repository", "type", "action", "status", "delivery", "since", "until", "limit", "cursor"];
+
+pub(crate) async fn list(
+    State(api): State<Arc<Api>>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    access::reader(&api, &headers).await?;
+    let params = Params::read(query.as_deref(), &PARAMS)?;
+    let status = params.text("status").map(|word| {
+        EventStatus::from_word(word).ok_or_else(|| {
+            bad_request(format!("status must be one of {}.", EventStatus::ALL.map(EventStatus::as_str).join(", ")))
+        })
+    });
+    let delivery = params.text("delivery").map(|guid| {
+        let fit = (8..=64).contains(&guid.len()) && guid.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        if fit {
+            Ok(guid.to_owned())
+        } else {
+            Err(bad_request("delivery must be a GUID, or 8 or more of its first characters."))
+        }
+    });
+    let query = EventQuery {
+        repository: params.id("repository", Repository::parse)?,
+        event_type: params.id("type", EventType::parse)?,
+        action: params.text("action").map(str::to_owned),
+        status: status.transpose()?,
+        delivery: delivery.transpose()?,
+        since: params.instant("since")?,
+        until: params.instant("until")?,
+        limit: params.limit()?,
+        cursor: params.text("cursor").map(str::to_owned),
+        now: Clock::now(api.clock.as_ref()),
+    };
+    let page = api.reader.events(&query).await.map_err(|error| cursor_or(&error))?;
+    let events: Vec<_> = page.events.iter().map(json::event).collect();
+    Ok(Json(serde_json::json!({ "events": events, "next_cursor": page.next_cursor })).into_response())
+}
+
+pub(crate) async fn show(
+    State(api): State<Arc<Api>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    access::reader(&api, &headers).await?;
+    let story = story(&api, &id).await?;
+    let statuses = statuses_of(&api, &story).await?;
+    let mut answer = json::story(&story, &statuses);
+    let small = story.event.body_bytes <= PAYLOAD_INLINE as u64;
+    let body = if small { body(&api, &story).await? } else { None };
+    let payload = body.and_then(|bytes| {
+        let json = delivery::json_of(&bytes, content_type(&story)).ok()?.into_owned();
+        RawValue::from_string(String::from_utf8(json).ok()?).ok()
+    });
+    let payload_url = format!("/v1/events/{}/payload", story.event.id);
+    if let Some(object) = answer.as_object_mut() {
+        object.insert("payload_url".to_owned(), payload_url.into());
+    }
+    let Some(payload) = payload.filter(|raw| raw.get().len() <= PAYLOAD_INLINE) else {
+        return Ok(Json(answer).into_response());
+    };
+    // The payload goes in as it is, not through a tree that would reorder and rewrite it.
+    let mut text = answer.to_string();
+    text.pop();
+    let text = format!("{text},\"payload\":{}}}", payload.get());
+    Ok(([(header::CONTENT_TYPE, "application/json")], text).into_response())
+}
+
+pub(crate) async fn payload(
+    State(api): State<Arc<Api>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    access::reader(&api, &headers).await?;
+    let story = story(&api, &id).await?;
+    let Some(bytes) = body(&api, &story).await? else {
+        let detail = "The event is known, but its body has expired.";
+        return Err(Problem::new(StatusCode::NOT_FOUND, "not-found", "No such payload", detail));
+    };
+    let mut response = bytes.into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type(&story).as_str()));
+    // Somebody else's bytes: a browser shall neither guess what they are nor show them as a page of ours.
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::CONTENT_DISPOSITION, HeaderValue::from_static("attachment"));
+    Ok(response)
+}
+
+async fn story(api: &Api, id: &str) -> Result<EventStory, Problem> {
+    let id = EventId::parse(id).map_err(|bad| bad_request(format!("{bad}.")))?;
+    api.reader.event(&id).await.map_err(|error| unavailable(&error))?.ok_or_else(|| {
+        let detail = "No such event is recorded. One that was just accepted may take some seconds to appear; \
+                      events are kept for 90 days by default.";
+        Problem::new(StatusCode::NOT_FOUND, "not-found", "No such event", detail)
+    })
+}
+
+async fn body(api: &Api, story: &EventStory) -> Result<Option<Bytes>, Problem> {
+    match &story.body {
+        Some(KeptBody::Inline(bytes)) => Ok(Some(bytes.clone())),
+        Some(KeptBody::Stored(key)) => api.bodies.get(key).await.map_err(|error| unavailable(&error)),
+        None => Ok(None),
+    }
+}
+
+fn content_type(story: &EventStory) -> ContentType {
+    let value = story.headers.iter().find(|(name, _)| name == "content-type").map(|(_, value)| value.as_str());
+    value.and_then(ContentType::from_header).unwrap_or(ContentType::Json)
+}
+
+/// The statuses that belong to the event, newest first: they are kept with their commit, so that both questions
+/// are answered from one row.
+async fn statuses_of(api: &Api, story: &EventStory) -> Result<Vec<StatusRow>, Problem> {
+    let (Some(repository), Some(sha)) = (&story.event.repository, &story.event.sha) else {
+        return Ok(Vec::new());
+    };
+    let mut found = of_commit(api, story, repository, sha).await?;
+    found.retain(|row| row.event.as_ref() == Some(&story.event.id));
+    Ok(found)
+}
+
+async fn of_commit(
+    api: &Api,
+    _story: &EventStory,
+    repository: &Repository,
+    sha: &Sha,
+) -> Result<Vec<StatusRow>, Problem> {
+    let (mut rows, mut cursor) = (Vec::new(), None);
+    for _ in 0..STATUS_PAGES {
+        let page = api.reader.statuses(repository, sha, LIMIT, cursor.as_deref()).await;
+        let page = page.map_err(|error| unavailable(&error))?;
+        rows.extend(page.statuses);
+        cursor = page.next_cursor;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    Ok(rows)
+}
+
+/// A cursor that is none of ours is the caller's mistake; everything else is the store's.
+pub(crate) fn cursor_or(error: &PortError) -> Problem {
+    match error {
+        PortError::Permanent(what) if what.starts_with("cursor") => {
+            bad_request("cursor must be the next_cursor of the page before, with the same filters.")
+        }
+        _ => unavailable(error),
+    }
+}

@@ -1,0 +1,159 @@
+//! `POST /v1/statuses`: statuses by call-back.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::extract::rejection::BytesRejection;
+use axum::response::{IntoResponse, Response};
+use domain::ids::{Repository, Sha, StatusId};
+use domain::ports::Clock;
+use domain::statuses::message::StatusMessage;
+use domain::statuses::request::{self, Item, Request};
+use domain::statuses::{Accepted, DESCRIPTION_LIMIT, Via, id};
+use http::{HeaderMap, StatusCode, header};
+use lambda::http::problem::Problem;
+use serde_json::{Value, json};
+
+use crate::access::{self, Caller};
+use crate::{Api, bad_request, retry_later, unavailable};
+
+pub(crate) async fn post(
+    State(api): State<Arc<Api>>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Problem> {
+    json_only(&headers)?;
+    let caller = access::caller(&api, &headers).await?;
+    let body = body.map_err(|rejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Problem::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "too-large",
+            "Body too large",
+            "A request may have 1 MiB; send fewer statuses at once.",
+        ),
+        _ => bad_request("The body was cut short."),
+    })?;
+    let idempotency_key = idempotency_key(&headers)?;
+    let request = request::read(&body).map_err(|unreadable| bad_request(unreadable.to_string()))?;
+    let target = target(&request, &caller)?;
+    let (results, accepted) = accept(&api, request, target, &caller, idempotency_key.as_deref());
+    if accepted.is_empty() {
+        let detail = "None of the statuses was accepted; each result says why.";
+        let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "no-status", "No status accepted", detail);
+        return Ok(problem.with("results", Value::Array(results)).into_response());
+    }
+    if let Err(error) = api.statuses.send(&accepted).await {
+        return Ok(retry_later(unavailable(&error)));
+    }
+    tracing::info!(
+        accepted = accepted.len(), sent = results.len(), via = accepted[0].via.as_str(),
+        repository = %accepted[0].repository, sha = %accepted[0].sha, "statuses were accepted"
+    );
+    Ok((StatusCode::ACCEPTED, Json(json!({ "results": results }))).into_response())
+}
+
+/// Where the statuses belong, or why they belong nowhere.
+type Target = Result<(Repository, Sha), String>;
+
+/// The commit that the request names; a token's own where it names none. A token holds for nothing else.
+fn target(request: &Request, caller: &Caller) -> Result<Target, Problem> {
+    let named = || {
+        let repository = request.repository.clone()?;
+        Ok::<_, String>((repository, request.sha.clone()?))
+    };
+    let (repository, sha) = match named() {
+        Ok(named) => named,
+        Err(why) => return Ok(Err(why)),
+    };
+    let (repository, sha) = match caller {
+        Caller::Key => (repository, sha),
+        Caller::Token(grant) => {
+            let foreign = repository.as_ref().is_some_and(|named| !named.same_as(&grant.repository))
+                || sha.as_ref().is_some_and(|named| *named != grant.sha);
+            if foreign {
+                let detail = format!(
+                    "This call-back token holds for {} at {} only. Use the API key to report on anything else.",
+                    grant.repository, grant.sha
+                );
+                return Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", "Another commit", detail));
+            }
+            (repository.or(Some(grant.repository.clone())), sha.or(Some(grant.sha.clone())))
+        }
+    };
+    Ok(match (repository, sha) {
+        (Some(repository), Some(sha)) => Ok((repository, sha)),
+        (None, _) => Err("repository (or pull_request_url) is missing".to_owned()),
+        (_, None) => Err("sha is missing".to_owned()),
+    })
+}
+
+fn accept(
+    api: &Api,
+    request: Request,
+    target: Target,
+    caller: &Caller,
+    idempotency_key: Option<&str>,
+) -> (Vec<Value>, Vec<StatusMessage>) {
+    let at = Clock::now(api.clock.as_ref());
+    let (run, event, via) = match caller {
+        Caller::Key => (None, None, Via::Key),
+        Caller::Token(grant) => (Some(grant.receipt), Some(grant.event.clone()), Via::Token),
+    };
+    let mut accepted = Vec::new();
+    let mut results = Vec::with_capacity(request.items.len());
+    for (index, Item { context, read }) in request.items.into_iter().enumerate() {
+        let read = match (&target, read) {
+            (_, Err(why)) => Err(why),
+            (Err(why), _) => Err(why.clone()),
+            (Ok((repository, sha)), Ok(read)) => Ok((repository, sha, read)),
+        };
+        match read {
+            Err(reason) => {
+                results.push(json!({ "id": null, "context": context, "result": "invalid", "reason": reason }))
+            }
+            Ok((repository, sha, read)) => {
+                let id: StatusId = match idempotency_key {
+                    Some(key) => id::of_key(event.as_ref(), repository, sha, key, index, &read.content),
+                    None => id::of_uuid(api.ids.next(at)),
+                };
+                let reason = read.cut.then(|| format!("description cut to {DESCRIPTION_LIMIT} characters"));
+                results.push(json!({ "id": id, "context": context, "result": "accepted", "reason": reason }));
+                accepted.push(StatusMessage {
+                    id,
+                    repository: repository.clone(),
+                    sha: sha.clone(),
+                    content: read.content,
+                    accepted: Accepted { at, index: read.index },
+                    reopen: read.reopen,
+                    via,
+                    run,
+                    event: event.clone(),
+                });
+            }
+        }
+    }
+    (results, accepted)
+}
+
+/// Pages of other origins can send forms and plain text without asking first, but not this content type.
+fn json_only(headers: &HeaderMap) -> Result<(), Problem> {
+    let mut values = headers.get_all(header::CONTENT_TYPE).iter();
+    let essence = values.next().and_then(|value| value.to_str().ok()?.split(';').next());
+    if values.next().is_none() && essence.is_some_and(|e| e.trim().eq_ignore_ascii_case("application/json")) {
+        return Ok(());
+    }
+    let detail = "Send the statuses with content-type: application/json.";
+    Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "content-type", "Unsupported content type", detail))
+}
+
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let mut values = headers.get_all("idempotency-key").iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    let text = value.to_str().ok().map(str::trim).filter(|text| (1..=255).contains(&text.len()));
+    match (text, values.next()) {
+        (Some(text), None) => Ok(Some(text.to_owned())),
+        _ => Err(bad_request("Idempotency-Key must be given once, with 1 to 255 printable ASCII characters.")),
+    }
+}
