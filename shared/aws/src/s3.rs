@@ -1,0 +1,93 @@
+//! Bodies too large for the topic.
+
+use async_trait::async_trait;
+use aws_config::SdkConfig;
+use aws_sdk_s3::Client;
+use aws_sdk_s3::primitives::ByteStream;
+use bytes::Bytes;
+use domain::error::PortError;
+use domain::ids::BodyKey;
+use domain::ports::{BodyReader, BodyWriter};
+
+use crate::failure::failed;
+
+/// Writing needs `s3:PutObject`; reading `s3:GetObject`, and `s3:ListBucket` on the bucket, without which S3 answers
+/// 403 instead of 404 for a body that has expired (Amazon S3: "GetObject").
+pub struct Bucket {
+    client: Client,
+    name: String,
+}
+
+impl Bucket {
+    /// The bucket with this name.
+    pub fn new(config: &SdkConfig, name: impl Into<String>) -> Self {
+        // An endpoint of one's own, such as an emulator's, has no host name per bucket.
+        let path_style = config.endpoint_url().is_some();
+        let config = aws_sdk_s3::config::Builder::from(config).force_path_style(path_style).build();
+        Self { client: Client::from_conf(config), name: name.into() }
+    }
+}
+
+#[async_trait]
+impl BodyWriter for Bucket {
+    async fn put(&self, key: &BodyKey, body: Bytes) -> Result<(), PortError> {
+        let request = self.client.put_object().bucket(&self.name).key(key.as_str()).body(ByteStream::from(body));
+        request.send().await.map_err(|error| failed("storing a body", &error))?;
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl BodyReader for Bucket {
+    async fn get(&self, key: &BodyKey) -> Result<Option<Bytes>, PortError> {
+        let answer = match self.client.get_object().bucket(&self.name).key(key.as_str()).send().await {
+            Ok(answer) => answer,
+            Err(error) if error.as_service_error().is_some_and(|error| error.is_no_such_key()) => return Ok(None),
+            Err(error) => return Err(failed("reading a body", &error)),
+        };
+        match answer.body.collect().await {
+            Ok(body) => Ok(Some(body.into_bytes())),
+            Err(_) => Err(PortError::transient("reading a body: it broke off")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::standin::Standin;
+
+    fn key() -> BodyKey {
+        BodyKey::parse("2026/01980000-0000").unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_body_is_stored_under_its_key_and_read_again() {
+        let (aws, config) = Standin::start([(200, ""), (200, "odd \u{1} bytes")]).await;
+        let bucket = Bucket::new(&config, "bodies");
+        bucket.put(&key(), Bytes::from_static(b"odd \x01 bytes")).await.unwrap();
+        assert_eq!(bucket.get(&key()).await.unwrap().unwrap(), "odd \u{1} bytes");
+        let asked = aws.asked();
+        assert_eq!(
+            asked.iter().map(|(m, p, _)| format!("{m} {p}")).collect::<Vec<_>>(),
+            ["PUT /bodies/2026/01980000-0000", "GET /bodies/2026/01980000-0000"]
+        );
+    }
+
+    #[tokio::test]
+    async fn only_a_missing_body_is_none() {
+        let refusal = |code: &str| format!("<Error><Code>{code}</Code><Message>m</Message></Error>");
+        let (_, config) = Standin::start([
+            (404, refusal("NoSuchKey")),
+            (404, refusal("NoSuchBucket")),
+            (403, refusal("AccessDenied")),
+            (503, refusal("SlowDown")),
+        ])
+        .await;
+        let bucket = Bucket::new(&config, "bodies");
+        assert_eq!(bucket.get(&key()).await, Ok(None));
+        assert_eq!(bucket.get(&key()).await, Err(PortError::permanent("reading a body: NoSuchBucket")));
+        assert_eq!(bucket.get(&key()).await, Err(PortError::permanent("reading a body: AccessDenied")));
+        assert_eq!(bucket.get(&key()).await, Err(PortError::transient("reading a body: SlowDown")));
+    }
+}
