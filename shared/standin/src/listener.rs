@@ -37,6 +37,15 @@ impl From<Infallible> for Closed {
     }
 }
 
+/// Where a request came from, among its extensions: the same for all requests of one connection.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Peer(pub(crate) SocketAddr);
+
+/// The peer of a request.
+pub(crate) fn peer(parts: &hyper::http::request::Parts) -> SocketAddr {
+    parts.extensions.get::<Peer>().map_or(LOOPBACK, |peer| peer.0)
+}
+
 /// The body of an answer.
 pub(crate) type Body = UnsyncBoxBody<Bytes, Closed>;
 
@@ -102,8 +111,12 @@ async fn serve(listener: TcpListener, handler: impl Handler, mut stopped: onesho
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
-                    let service = service_fn(handler.clone());
+                Ok((stream, peer)) => {
+                    let handler = handler.clone();
+                    let service = service_fn(move |mut request: Request<Incoming>| {
+                        request.extensions_mut().insert(Peer(peer));
+                        handler(request)
+                    });
                     connections.spawn(async move {
                         // However a connection ends, it is what the other side did or what we were asked for.
                         let _ = hyper::server::conn::http1::Builder::new()

@@ -31,6 +31,8 @@ pub struct Call {
     pub method: String,
     /// Path and query.
     pub path: String,
+    /// Where it came from: the same for calls over one connection.
+    pub peer: SocketAddr,
     /// Names in lower case, values byte for byte, in the order of arrival.
     pub headers: Vec<(String, Bytes)>,
     /// Byte for byte.
@@ -219,6 +221,7 @@ async fn serve(record: Arc<Watched<Record>>, request: Request<Incoming>) -> Resu
         number: 0,
         method: parts.method.to_string(),
         path: parts.uri.path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string),
+        peer: listener::peer(&parts),
         headers,
         body,
         receipt: String::new(),

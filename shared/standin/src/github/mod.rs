@@ -248,6 +248,7 @@ async fn serve(record: Arc<Watched<Record>>, request: Request<Incoming>) -> Resu
         method: parts.method.to_string(),
         path: parts.uri.path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string),
         token: String::new(),
+        peer: listener::peer(&parts),
         headers: texts(&parts.headers),
         body: serde_json::from_slice(&body).ok(),
     };

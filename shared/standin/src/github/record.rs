@@ -1,6 +1,7 @@
 //! What the stand-in remembers: tokens, statuses, requests.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::net::SocketAddr;
 
 use jiff::Timestamp;
 
@@ -42,6 +43,8 @@ pub struct Seen {
     pub path: String,
     /// The label of its token; `unknown` for one that was never given out, `none` for none at all.
     pub token: String,
+    /// Where it came from: the same for requests over one connection.
+    pub peer: SocketAddr,
     /// Every header but `authorization`, names in lower case, values as text.
     pub headers: Vec<(String, String)>,
     /// The body, when it was JSON.
