@@ -110,12 +110,4 @@ mod tests {
             assert_eq!(from_item(&item).unwrap(), (body, Vec::new()));
         }
     }
-
-    #[test]
-    fn what_does_not_shrink_below_the_limit_is_refused() {
-        // Bytes without a pattern: each is a bit of a hash of its place.
-        let noise: Vec<u8> = (0..400 * 1024u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
-        let error = to_item(&key(), &[], &KeptBody::Inline(noise.into()), 1).unwrap_err();
-        assert!(matches!(error, PortError::Permanent(text) if text.contains("body store")));
-    }
 }

@@ -49,7 +49,7 @@ where
 mod tests {
     use aws_sdk_dynamodb::error::ErrorMetadata;
     use aws_sdk_dynamodb::operation::get_item::GetItemError;
-    use aws_sdk_dynamodb::primitives::SdkBody;
+    use aws_smithy_types::body::SdkBody;
 
     use super::*;
 
