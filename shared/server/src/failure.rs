@@ -65,6 +65,7 @@ fn tls_words(error: &rustls::Error, host: &str) -> String {
             CertificateError::UnknownIssuer => certificate("from an unknown issuer"),
             CertificateError::Revoked => certificate("revoked"),
             // The library's own word, such as CaUsedAsEndEntity for one that openssl made with its defaults.
+            CertificateError::Other(reason) => certificate(&format!("not valid ({:?})", reason.0)),
             reason => certificate(&format!("not valid ({reason})")),
         },
         rustls::Error::InvalidMessage(_) => format!("What {host} answered is not TLS."),
