@@ -326,10 +326,13 @@ impl Books {
                     (place, key)
                 }
                 None => {
-                    let found = self.ledger.next_due(&line.name, line.front(), self.now)?;
+                    let found = self.ledger.next(&line.name, line.front())?;
                     let Some((place, due)) = found.and_then(|place| place.due.map(|due| (place, due))) else {
                         return Ok(None);
                     };
+                    if due > self.now {
+                        return Ok(None);
+                    }
                     let key = (due, place.id);
                     line.advance(key);
                     (place, key)
@@ -351,7 +354,7 @@ impl Books {
 
     fn next_time(&self, at: usize) -> Sql<Option<i64>> {
         let line = &self.lines[at];
-        let waiting = self.ledger.next_time(&line.name, line.front())?;
+        let waiting = self.ledger.next(&line.name, line.front())?.and_then(|place| place.due);
         Ok(waiting.into_iter().chain(line.next_time()).min())
     }
 

@@ -30,9 +30,9 @@ const TABLES: &str = "
         raw_length INTEGER,
         body       BLOB NOT NULL
     );
-    CREATE INDEX due ON message (queue, due_at, id) WHERE due_at IS NOT NULL;
-    CREATE INDEX line ON message (queue, group_id, id) WHERE group_id IS NOT NULL;
-    CREATE INDEX dead ON message (queue, id) WHERE reason IS NOT NULL;
+    CREATE INDEX due ON message (queue, due_at) WHERE due_at IS NOT NULL;
+    CREATE INDEX line ON message (queue, group_id) WHERE group_id IS NOT NULL;
+    CREATE INDEX dead ON message (queue) WHERE reason IS NOT NULL;
     CREATE TABLE sent (
         queue    TEXT NOT NULL,
         group_id TEXT NOT NULL,
@@ -45,11 +45,12 @@ const TABLES: &str = "
     PRAGMA user_version = 1;
 ";
 
-pub(super) const NEXT_DUE: &str = "SELECT id, due_at, group_id FROM message
-    WHERE queue = ?1 AND due_at IS NOT NULL AND (due_at, id) > (?2, ?3) AND due_at <= ?4
-    ORDER BY due_at, id LIMIT 1";
-pub(super) const NEXT_TIME: &str = "SELECT due_at FROM message
-    WHERE queue = ?1 AND due_at IS NOT NULL AND (due_at, id) > (?2, ?3) ORDER BY due_at, id LIMIT 1";
+// Two look-ups, first among those that are due in the same millisecond: SQLite would compare the pair (due_at, id)
+// by its first half only and read all of that millisecond.
+pub(super) const NEXT_SAME: &str = "SELECT id, due_at, group_id FROM message
+    WHERE queue = ?1 AND due_at = ?2 AND id > ?3 ORDER BY id LIMIT 1";
+pub(super) const NEXT_LATER: &str = "SELECT id, due_at, group_id FROM message
+    WHERE queue = ?1 AND due_at > ?2 ORDER BY due_at, id LIMIT 1";
 pub(super) const FOLLOWERS: &str = "SELECT id, not_before FROM message
     WHERE queue = ?1 AND group_id = ?2 AND id > ?3 ORDER BY id LIMIT ?4";
 pub(super) const PLACE: &str = "SELECT id, due_at, group_id FROM message WHERE id = ?1 AND queue = ?2";
@@ -81,7 +82,7 @@ const DEAD_IDS: &str = "SELECT id, group_id FROM message
 
 /// What a receive reads besides bodies: a test counts the steps of exactly these.
 #[cfg(test)]
-pub(super) const RECEIVE: &[&str] = &[NEXT_DUE, NEXT_TIME, FOLLOWERS, PLACE, LOAD];
+pub(super) const RECEIVE: &[&str] = &[NEXT_SAME, NEXT_LATER, FOLLOWERS, PLACE, LOAD];
 
 /// A message that may be handed out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -182,16 +183,13 @@ impl Ledger {
         self.conn.total_changes()
     }
 
-    /// The first message after `front` that is due.
-    pub(super) fn next_due(&self, queue: &str, front: Key, now: i64) -> rusqlite::Result<Option<Place>> {
-        let mut statement = self.conn.prepare_cached(NEXT_DUE)?;
-        statement.query_row(params![queue, front.0, front.1, now], place).optional()
-    }
-
-    /// When the first message after `front` is due.
-    pub(super) fn next_time(&self, queue: &str, front: Key) -> rusqlite::Result<Option<i64>> {
-        let mut statement = self.conn.prepare_cached(NEXT_TIME)?;
-        statement.query_row(params![queue, front.0, front.1], |row| row.get(0)).optional()
+    /// The first message after `front`, due or not.
+    pub(super) fn next(&self, queue: &str, front: Key) -> rusqlite::Result<Option<Place>> {
+        let mut same = self.conn.prepare_cached(NEXT_SAME)?;
+        match same.query_row(params![queue, front.0, front.1], place).optional()? {
+            Some(place) => Ok(Some(place)),
+            None => self.conn.prepare_cached(NEXT_LATER)?.query_row(params![queue, front.0], place).optional(),
+        }
     }
 
     /// Where the message stands, if it stands in that queue.
