@@ -152,15 +152,22 @@ fn list(record: &Record, route: &Route, query: &str, api: &str) -> Reply {
     let shown: Vec<Value> =
         all.chunks(per_page).nth(page - 1).unwrap_or_default().iter().map(|s| reply::status(api, s)).collect();
     let reply = Reply::json(StatusCode::OK, &Value::Array(shown));
-    let pages = all.len().div_ceil(per_page);
-    if pages <= page {
-        return reply;
-    }
+    let last = all.len().div_ceil(per_page).max(1);
     let link = |page: usize, rel: &str| {
         let Route { repository, commit, .. } = route;
         format!("<{api}/repos/{repository}/commits/{commit}/statuses?per_page={per_page}&page={page}>; rel=\"{rel}\"")
     };
-    reply.with("link", format!("{}, {}", link(page + 1, "next"), link(pages, "last")))
+    let mut links = Vec::new();
+    if page > 1 {
+        links.push(link(page - 1, "prev"));
+    }
+    if page < last {
+        links.extend([link(page + 1, "next"), link(last, "last")]);
+    }
+    if page > 1 {
+        links.push(link(1, "first"));
+    }
+    if links.is_empty() { reply } else { reply.with("link", links.join(", ")) }
 }
 
 fn combined(record: &Record, route: &Route, api: &str) -> Reply {
