@@ -8,5 +8,6 @@
 
 pub mod ci;
 pub mod github;
+pub mod http;
 mod listener;
 mod watched;

@@ -1,0 +1,118 @@
+//! The command line: what there is, and what each ends with.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::settings::{DOT_ENV, Environment, Settings};
+use crate::terminal::{Color, Style};
+use crate::{demo, send, serve};
+
+/// 0 done · 1 tried and failed · 2 usage or settings · 5 gateway not reachable · 130 interrupted
+pub(crate) mod exit {
+    pub(crate) const DONE: u8 = 0;
+    pub(crate) const FAILED: u8 = 1;
+    pub(crate) const USAGE: u8 = 2;
+    pub(crate) const UNREACHABLE: u8 = 5;
+    pub(crate) const INTERRUPTED: u8 = 130;
+}
+
+/// A gateway between GitHub's webhooks and the server that runs your checks.
+#[derive(Debug, Parser)]
+#[command(name = "hookyard", version, propagate_version = true, max_term_width = 100)]
+#[command(after_help = "Settings come from the environment, or from a .env file in this folder (see .env.example).\n\
+Exit codes: 0 done, 1 tried and failed, 2 usage or settings, 5 gateway not reachable, 130 interrupted.\n\n\
+First time here? Run: hookyard demo")]
+pub struct Arguments {
+    /// When to colour what is printed
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    color: Color,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the gateway on this machine
+    ///
+    /// Webhooks come in on GITHUB_API_PORT (7777), the API answers on STATUS_API_PORT (7778), both on loopback
+    /// unless HOOKYARD_HOST says otherwise. Everything is kept in HOOKYARD_DATA (.hookyard). Without any settings
+    /// it records what comes in; set YOUR_SERVER_URL to have your server called, and GITHUB_TOKEN to have statuses
+    /// written. Ctrl-C stops it and loses nothing.
+    #[command(after_help = "Settings, all optional:\n  \
+GITHUB_SECRET              webhook secret; made once in the data folder\n  \
+GITHUB_TOKEN               writes commit statuses\n  \
+GITHUB_API_URL             https://HOST/api/v3 for GitHub Enterprise Server\n  \
+YOUR_SERVER_URL            where events are sent\n  \
+YOUR_SERVER_SECRET         signs what is sent there (whsec_…)\n  \
+GITHUB_API_PORT, STATUS_API_PORT, HOOKYARD_HOST, HOOKYARD_PUBLIC_URL,\n  \
+HOOKYARD_API_KEY, HOOKYARD_CALLBACK_SECRET, HOOKYARD_CALLBACK_TTL, HOOKYARD_DATA")]
+    Serve(serve::Serve),
+    /// Show the whole line at work: no configuration, no network, no account
+    ///
+    /// Starts a gateway in a temporary folder, an example CI server and a stand-in for GitHub's API, all on
+    /// loopback; sends recorded deliveries through and shows each, hop by hop. Exits with 1 if anything is not as
+    /// it should be.
+    Demo(demo::Demo),
+    /// Sign a delivery and send it to a gateway
+    ///
+    /// The secret comes from --secret-file, GITHUB_SECRET, .env, or the data folder of a gateway that has run in
+    /// this folder. Exits with 0 when it was accepted, 1 when it was refused, 5 when nobody answered.
+    #[command(after_help = "Examples:\n  \
+hookyard send events/pull_request.opened.json --event pull_request\n  \
+hookyard send events/push.branch.json --event push --form\n  \
+curl … | hookyard send - --event push")]
+    Send(send::Send),
+    /// Print a completion script for your shell
+    ///
+    /// For bash: hookyard completions bash > /etc/bash_completion.d/hookyard
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Runs a command and says how it ended.
+pub async fn run(arguments: Arguments) -> ExitCode {
+    let environment = match Environment::read(&PathBuf::from(DOT_ENV)) {
+        Ok(environment) => environment,
+        Err(problem) => {
+            eprintln!("error: {problem}\n hint: write NAME=value on each line; comments begin with #");
+            return exit::USAGE.into();
+        }
+    };
+    let style = Style::new(arguments.color, &std::io::stderr(), |name| environment.get(name));
+    let settings = || {
+        Settings::from_lookup(|name| environment.get(name)).map_err(|error| {
+            eprintln!("{error}");
+            exit::USAGE
+        })
+    };
+    let code = match arguments.command {
+        Command::Serve(serve) => match settings() {
+            Ok(settings) => serve.run(settings, style, &environment).await,
+            Err(code) => code,
+        },
+        Command::Demo(demo) => demo.run(style).await,
+        Command::Send(send) => match settings() {
+            Ok(settings) => send.run(&settings, style).await,
+            Err(code) => code,
+        },
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Arguments::command(), "hookyard", &mut std::io::stdout());
+            exit::DONE
+        }
+    };
+    code.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+}

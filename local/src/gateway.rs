@@ -1,0 +1,289 @@
+//! The whole gateway in one process: the four functions' handlers over the embedded engine.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow};
+use axum::Router;
+use domain::ports::{BodyReader, BodyWriter, Clock, EventReader, GithubStatuses, Ids, Secrets, YourServer};
+use domain::secrets::{FixedSecrets, Keyring};
+use embedded::bodies::Bodies;
+use embedded::engine::Engine;
+use embedded::folder::DataFolder;
+use embedded::queue::{FANOUT, Queue, Queues, STATUSES};
+use fanout::{CallBack, Fanout};
+use github::{Github, Tokens};
+use lambda::batch::HandleMessage;
+use lambda::http::guard::Hosts;
+use server::YourServer as Server;
+use status::Writer;
+use store::Store;
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use url::Url;
+
+use crate::watch::{Outcome, Watched};
+use crate::workers::Consumer;
+
+/// The table's name in the embedded engine.
+const TABLE: &str = "hookyard";
+
+/// Calls of the user's server at once, and batches of statuses at once.
+const AT_ONCE: (usize, usize) = (64, 32);
+
+/// Statuses of one receive: as many as a Lambda gets from a FIFO queue.
+const BATCH: usize = 10;
+
+/// How often rows and bodies past their time are removed.
+const SWEEP: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
+
+/// Where the gateway keeps what it knows.
+pub enum Storage {
+    /// In a data folder that this process owns.
+    Folder(DataFolder),
+    /// Nowhere: gone with the process.
+    Memory,
+}
+
+/// What a gateway is made of.
+pub struct Config {
+    /// Bind address.
+    pub host: IpAddr,
+    /// Port of `POST /github`; 0 takes any free one.
+    pub webhook_port: u16,
+    /// Port of the API; 0 takes any free one.
+    pub api_port: u16,
+    /// Base of call-back URLs and links; by default the API port.
+    pub public_url: Option<Url>,
+    /// The API key.
+    pub api_key: Option<Keyring>,
+    /// Webhook secrets.
+    pub github_secret: Keyring,
+    /// Tokens that write statuses.
+    pub github_tokens: Tokens,
+    /// Base of GitHub's API.
+    pub github_api_url: Url,
+    /// Where events are sent.
+    pub your_server_url: Option<Url>,
+    /// Signs what is sent there.
+    pub your_server_secret: Keyring,
+    /// Signs call-back tokens.
+    pub callback_secret: Keyring,
+    /// Life of a call-back token.
+    pub callback_ttl: Duration,
+    /// Where everything is kept.
+    pub storage: Storage,
+}
+
+/// What a gateway is told about the world: time, ids, and who wants to hear of each outcome.
+pub struct World {
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Receipts and call-back ids.
+    pub ids: Arc<dyn Ids>,
+    /// One message for each outcome of an event, for whoever watches.
+    pub watch: Option<mpsc::UnboundedSender<Outcome>>,
+}
+
+/// A running gateway. It stops when told to; dropped, it is as if it had been killed.
+pub struct Gateway {
+    webhooks: SocketAddr,
+    api: SocketAddr,
+    queues: Queues,
+    stop: watch::Sender<bool>,
+    tasks: JoinSet<()>,
+    /// The folder's lock, and the temporary folder of a gateway in memory.
+    _keep: (Option<DataFolder>, Option<tempfile::TempDir>),
+}
+
+impl Gateway {
+    /// Starts it. When this returns, both ports answer and the store is open.
+    ///
+    /// # Errors
+    /// What could not be opened or bound, in one sentence.
+    pub async fn start(config: Config, world: World) -> anyhow::Result<Self> {
+        let webhooks = bind(config.host, config.webhook_port, "GITHUB_API_PORT").await?;
+        let api = bind(config.host, config.api_port, "STATUS_API_PORT").await?;
+        let (webhooks_at, api_at) = (webhooks.local_addr()?, api.local_addr()?);
+        let World { clock, ids, watch } = world;
+
+        let Opened { queues, engine, bodies, keep } = open(config.storage, clock.clone())?;
+        let client = engine.client();
+        store::schema::create_table(&client, TABLE)
+            .await
+            .map_err(|error| anyhow!("the store cannot be prepared: {error}"))?;
+        let store = Arc::new(Store::new(client, TABLE, clock.clone()));
+        let bodies = Arc::new(bodies);
+        let (fanout_queue, statuses_queue) = (named(&queues, FANOUT)?, named(&queues, STATUSES)?);
+        let public_url = match &config.public_url {
+            Some(url) => url.as_str().trim_end_matches('/').to_owned(),
+            None => format!("http://{}", SocketAddr::new(reachable(config.host), api_at.port())),
+        };
+        let callback_secrets: Arc<dyn Secrets> = Arc::new(FixedSecrets(config.callback_secret));
+        let server: Option<Arc<dyn YourServer>> = match &config.your_server_url {
+            None => None,
+            Some(url) => Some(Arc::new(Server::new(url.clone(), clock.clone())?)),
+        };
+        let github: Arc<dyn GithubStatuses> =
+            Arc::new(Github::new(&config.github_api_url, config.github_tokens, clock.clone())?);
+
+        let ingest = Arc::new(ingest::Ingest {
+            secrets: Arc::new(FixedSecrets(config.github_secret)),
+            bus: Arc::new(queues.topic(&[FANOUT])?),
+            bodies: bodies.clone() as Arc<dyn BodyWriter>,
+            clock: clock.clone(),
+            ids: ids.clone(),
+            public_url: Some(public_url.clone()),
+        });
+        let ports = fanout::Ports {
+            log: store.clone(),
+            servers: store.clone(),
+            heads: store.clone(),
+            bodies: bodies.clone(),
+            server,
+            statuses: Arc::new(statuses_queue.clone()),
+            server_secrets: Arc::new(FixedSecrets(config.your_server_secret)),
+            callback_secrets: callback_secrets.clone(),
+            clock: clock.clone(),
+        };
+        let call_back = CallBack { url: format!("{public_url}/v1/statuses"), ttl: config.callback_ttl };
+        let mut fanout: Arc<dyn HandleMessage> = Arc::new(Fanout::new(ports, call_back));
+        if let Some(listener) = watch {
+            fanout = Arc::new(Watched::new(fanout, store.clone(), listener));
+        }
+        let writer = Arc::new(Writer::new(store.clone(), store.clone(), github, clock.clone()));
+        let api_state = Arc::new(api::Api {
+            reader: store.clone() as Arc<dyn EventReader>,
+            bodies: bodies.clone() as Arc<dyn BodyReader>,
+            statuses: Arc::new(statuses_queue.clone()),
+            callback_secrets,
+            open: config.api_key.is_none() && config.host.is_loopback(),
+            api_key: config.api_key.map(|keys| Arc::new(FixedSecrets(keys)) as Arc<dyn Secrets>),
+            clock: clock.clone(),
+            ids,
+        });
+        let hosts = Hosts::new(Some(config.host), config.public_url.as_ref());
+
+        let (stop, stopped) = watch::channel(false);
+        let mut tasks = JoinSet::new();
+        let consumers = [
+            (fanout_queue, fanout, 1, AT_ONCE.0, Duration::from_secs(180)),
+            (statuses_queue, writer as Arc<dyn HandleMessage>, BATCH, AT_ONCE.1, Duration::from_secs(360)),
+        ];
+        for (queue, handler, batch, at_once, visibility) in consumers {
+            let consumer = Consumer { queue, handler, clock: clock.clone(), batch, at_once, visibility };
+            tasks.spawn(consumer.run(stopped.clone()));
+        }
+        tasks.spawn(sweep(engine, bodies, clock, stopped.clone()));
+        tasks.spawn(serve(webhooks, ingest::router(ingest, hosts.clone()), stopped.clone()));
+        tasks.spawn(serve(api, api::router(api_state, hosts), stopped));
+        Ok(Self { webhooks: webhooks_at, api: api_at, queues, stop, tasks, _keep: keep })
+    }
+
+    /// Where webhooks come in.
+    pub fn webhooks(&self) -> SocketAddr {
+        self.webhooks
+    }
+
+    /// Where the API answers.
+    pub fn api(&self) -> SocketAddr {
+        self.api
+    }
+
+    /// Returns when there is nothing to do now: no message due, none in flight. What waits for a later time waits.
+    ///
+    /// # Errors
+    /// When the queue's file fails.
+    pub async fn idle(&self) -> anyhow::Result<()> {
+        Ok(self.queues.idle(&[FANOUT, STATUSES]).await?)
+    }
+
+    /// One of its queues, for looking at what waits.
+    pub fn queue(&self, name: &str) -> Option<Queue> {
+        self.queues.queue(name)
+    }
+
+    /// Accepts no more, finishes what is running, and returns. What has not begun stays in the queue's file.
+    pub async fn stop(mut self) {
+        self.stop.send_replace(true);
+        while self.tasks.join_next().await.is_some() {}
+    }
+}
+
+struct Opened {
+    queues: Queues,
+    engine: Engine,
+    bodies: Bodies,
+    keep: (Option<DataFolder>, Option<tempfile::TempDir>),
+}
+
+fn open(storage: Storage, clock: Arc<dyn Clock>) -> anyhow::Result<Opened> {
+    match storage {
+        Storage::Folder(folder) => Ok(Opened {
+            queues: Queues::open(&folder.queues(), clock)?,
+            engine: Engine::open(&folder.database())?,
+            bodies: Bodies::open(&folder.bodies())?,
+            keep: (Some(folder), None),
+        }),
+        Storage::Memory => {
+            let folder = tempfile::tempdir().context("no temporary folder could be made")?;
+            Ok(Opened {
+                queues: Queues::memory(clock)?,
+                engine: Engine::memory()?,
+                bodies: Bodies::open(folder.path())?,
+                keep: (None, Some(folder)),
+            })
+        }
+    }
+}
+
+async fn bind(host: IpAddr, port: u16, name: &str) -> anyhow::Result<TcpListener> {
+    let address = SocketAddr::new(host, port);
+    TcpListener::bind(address).await.map_err(|error| match error.kind() {
+        std::io::ErrorKind::AddrInUse => anyhow!("{address} is in use by another program; set {name} to a free port"),
+        _ => anyhow!("{address} cannot be bound: {error}; check HOOKYARD_HOST and {name}"),
+    })
+}
+
+/// An address under which the bind address can be reached from this machine.
+fn reachable(host: IpAddr) -> IpAddr {
+    match host {
+        IpAddr::V4(v4) if v4.is_unspecified() => IpAddr::V4(std::net::Ipv4Addr::LOCALHOST),
+        IpAddr::V6(v6) if v6.is_unspecified() => IpAddr::V6(std::net::Ipv6Addr::LOCALHOST),
+        other => other,
+    }
+}
+
+fn named(queues: &Queues, name: &str) -> anyhow::Result<Queue> {
+    queues.queue(name).ok_or_else(|| anyhow!("the queue {name} was not opened"))
+}
+
+async fn serve(listener: TcpListener, router: Router, mut stop: watch::Receiver<bool>) {
+    let stopped = async move {
+        let _ = stop.wait_for(|stop| *stop).await;
+    };
+    if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stopped).await {
+        tracing::error!(%error, "a port stopped answering");
+    }
+}
+
+/// Removes what is past its time, once at the start and then every hour.
+async fn sweep(engine: Engine, bodies: Arc<Bodies>, clock: Arc<dyn Clock>, mut stop: watch::Receiver<bool>) {
+    loop {
+        let now = clock.now();
+        if let Err(error) = engine.sweep().await {
+            tracing::warn!(%error, "expired rows could not be removed");
+        }
+        let before = now.checked_sub(store::RETENTION).unwrap_or(now);
+        if let Err(error) = bodies.expire(before).await {
+            tracing::warn!(%error, "expired bodies could not be removed");
+        }
+        let next = now.checked_add(SWEEP).unwrap_or(now);
+        tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => return,
+            () = clock.sleep_until(next) => {}
+        }
+    }
+}

@@ -1,0 +1,276 @@
+//! `hookyard serve`: the gateway, a banner that is true, and one line for each outcome.
+
+use std::collections::HashMap;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use domain::event::EventStatus;
+use domain::ids::ReceiptId;
+use domain::ports::Clock;
+use domain::secrets::Keyring;
+use embedded::folder::{DataFolder, FolderSecret, OpenError, SecretName};
+use embedded::queue::{FANOUT, STATUSES};
+use github::Tokens;
+use lambda::clock::SystemClock;
+use lambda::ids::UuidIds;
+use tokio::sync::mpsc;
+use url::Url;
+
+use crate::cli::exit;
+use crate::gateway::{Config, Gateway, Storage, World};
+use crate::settings::{Environment, Settings};
+use crate::terminal::{Mark, Style, duration, printable};
+use crate::watch::Outcome;
+
+/// How long running calls may take to finish once we are told to stop: the server's time-out, and some.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// How long the server may take to accept a connection for the banner's sake.
+const PROBE: Duration = Duration::from_secs(1);
+
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// Print the banner only, not a line for each event
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+impl Serve {
+    pub(crate) async fn run(self, settings: Settings, style: Style, environment: &Environment) -> u8 {
+        let filter = environment.get("HOOKYARD_LOG").unwrap_or_else(|| "warn".to_owned());
+        lambda::telemetry::init(false, &filter);
+        let (banner, config) = match prepare(settings) {
+            Ok(prepared) => prepared,
+            Err(error) => return fail(&error.to_string()),
+        };
+        let (sender, outcomes) = mpsc::unbounded_channel();
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let watch = (!self.quiet).then_some(sender);
+        let world = World { clock: clock.clone(), ids: Arc::new(UuidIds::default()), watch };
+        // From here on a signal stops us in order, even while we are still starting.
+        let stop = match signals() {
+            Ok(stop) => stop,
+            Err(error) => return fail(&format!("signals cannot be listened to: {error}")),
+        };
+        let gateway = match Gateway::start(config, world).await {
+            Ok(gateway) => gateway,
+            Err(error) => return fail(&format!("{error:#}")),
+        };
+        banner.print(&gateway, style).await;
+        let printer = tokio::spawn(print(outcomes, style, clock));
+        stop.await;
+        eprintln!("Stopping: no more is accepted, what is running is finished.");
+        let finished = tokio::time::timeout(PATIENCE, gateway.stop()).await.is_ok();
+        printer.abort();
+        if finished {
+            eprintln!("Stopped. Nothing was lost.");
+        } else {
+            eprintln!("Stopped. What was not finished goes on at the next start.");
+        }
+        exit::DONE
+    }
+}
+
+fn fail(what: &str) -> u8 {
+    eprintln!("error: {what}");
+    exit::FAILED
+}
+
+/// What the banner says beside the ports.
+struct Banner {
+    data: String,
+    github_secret: Option<FolderSecret>,
+    server_secret: Option<FolderSecret>,
+    server: Option<Url>,
+    has_token: bool,
+    github: Url,
+    needs_key: bool,
+}
+
+/// Takes the data folder, and from it every secret that the settings do not name.
+fn prepare(settings: Settings) -> Result<(Banner, Config), OpenError> {
+    let folder = DataFolder::open(&settings.data)?;
+    let made = |configured: &Option<Keyring>, name| match configured {
+        Some(_) => Ok(None),
+        None => folder.secret(name).map(Some),
+    };
+    let github_secret = made(&settings.github_secret, SecretName::Github)?;
+    let server_secret = made(&settings.your_server_secret, SecretName::YourServer)?;
+    let callback_secret = made(&settings.callback_secret, SecretName::Callback)?;
+    let keyring = |configured: Option<Keyring>, made: &Option<FolderSecret>| {
+        configured.or_else(|| made.as_ref().map(|secret| Keyring::new(secret.value.clone(), None)))
+    };
+    let banner = Banner {
+        data: settings.data.display().to_string(),
+        server: settings.your_server_url.clone(),
+        has_token: settings.github_token.is_some(),
+        github: settings.github_api_url.clone(),
+        needs_key: settings.api_key.is_some(),
+        github_secret: github_secret.clone(),
+        server_secret: server_secret.clone(),
+    };
+    let incomplete = || OpenError::Malformed { path: settings.data.clone(), must: "a folder with its secrets" };
+    let config = Config {
+        host: settings.host,
+        webhook_port: settings.webhook_port,
+        api_port: settings.api_port,
+        public_url: settings.public_url,
+        api_key: settings.api_key,
+        github_secret: keyring(settings.github_secret, &github_secret).ok_or_else(incomplete)?,
+        github_tokens: settings.github_token.map_or_else(Tokens::none, Tokens::one),
+        github_api_url: settings.github_api_url,
+        your_server_url: settings.your_server_url,
+        your_server_secret: keyring(settings.your_server_secret, &server_secret).ok_or_else(incomplete)?,
+        callback_secret: keyring(settings.callback_secret, &callback_secret).ok_or_else(incomplete)?,
+        callback_ttl: settings.callback_ttl,
+        storage: Storage::Folder(folder),
+    };
+    Ok((banner, config))
+}
+
+impl Banner {
+    async fn print(&self, gateway: &Gateway, style: Style) {
+        let waiting = waiting(gateway).await;
+        let waiting = if waiting > 0 { format!(" ({waiting} waiting)") } else { String::new() };
+        eprintln!("Hookyard {}, data in {}{waiting}", env!("CARGO_PKG_VERSION"), self.data);
+        let line = |name: &str, what: String| eprintln!("{} {what}", style.bold(&format!("{name:>11} ")));
+        let secret = match &self.github_secret {
+            Some(secret) => format!("secret in {}, readable by you only", secret.path.display()),
+            None => "secret from GITHUB_SECRET".to_owned(),
+        };
+        line("webhooks", format!("http://{}/github    {secret}", gateway.webhooks()));
+        let key = if self.needs_key { "with HOOKYARD_API_KEY as bearer" } else { "no key needed on this machine" };
+        line("API", format!("http://{}/v1/events    {key}", gateway.api()));
+        match &self.server {
+            None => line("server", "none: events are recorded as unhandled (set YOUR_SERVER_URL)".to_owned()),
+            Some(url) => {
+                let secret = match &self.server_secret {
+                    Some(secret) => format!(", signed with the secret in {}", secret.path.display()),
+                    None => String::new(),
+                };
+                line("server", format!("{}    {}{secret}", without_query(url), reach(url).await));
+            }
+        }
+        line(
+            "GitHub",
+            match self.has_token {
+                false => "no token: statuses are recorded here, not written (set GITHUB_TOKEN)".to_owned(),
+                true => format!("{}    statuses are written with GITHUB_TOKEN", self.github),
+            },
+        );
+        line("Ready", "waiting for deliveries; Ctrl-C stops and loses nothing".to_owned());
+    }
+}
+
+async fn waiting(gateway: &Gateway) -> u64 {
+    let mut sum = 0;
+    for name in [FANOUT, STATUSES] {
+        if let Some(queue) = gateway.queue(name)
+            && let Ok(counts) = queue.counts().await
+        {
+            sum += counts.ready + counts.delayed + counts.in_flight;
+        }
+    }
+    sum
+}
+
+/// A query may hold a token of the server's own.
+fn without_query(url: &Url) -> Url {
+    let mut shown = url.clone();
+    shown.set_query(None);
+    shown
+}
+
+/// Whether something accepts connections at the server's address, and how fast. It is not called.
+async fn reach(url: &Url) -> String {
+    let target = (url.host_str().unwrap_or_default().to_owned(), url.port_or_known_default().unwrap_or(80));
+    let before = SystemClock.now();
+    let resolved = tokio::task::spawn_blocking(move || target.to_socket_addrs().map(Vec::from_iter));
+    let connected = async {
+        let addresses: Vec<SocketAddr> = resolved.await.ok()?.ok()?;
+        for address in addresses {
+            if tokio::net::TcpStream::connect(address).await.is_ok() {
+                return Some(());
+            }
+        }
+        None
+    };
+    match tokio::time::timeout(PROBE, connected).await {
+        Ok(Some(())) => {
+            let ms = SystemClock.now().duration_since(before).as_millis();
+            format!("reachable, {}", duration(u64::try_from(ms).unwrap_or(0)))
+        }
+        _ => "not reachable now; events wait and are tried again".to_owned(),
+    }
+}
+
+/// Resolves on Ctrl-C or SIGTERM; a second one ends the process at once.
+fn signals() -> std::io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        tokio::spawn(async move {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            std::process::exit(exit::INTERRUPTED.into());
+        });
+    })
+}
+
+/// One line for each outcome, never the same twice.
+async fn print(mut outcomes: mpsc::UnboundedReceiver<Outcome>, style: Style, clock: Arc<dyn Clock>) {
+    let mut said: HashMap<ReceiptId, (EventStatus, u32)> = HashMap::new();
+    while let Some(outcome) = outcomes.recv().await {
+        let state = (outcome.run.state, outcome.run.tries());
+        if said.insert(outcome.run.receipt, state) == Some(state) {
+            continue;
+        }
+        if said.len() > 10_000 {
+            said.clear();
+        }
+        eprintln!("{}", line(&outcome, style, &clock.now().strftime("%H:%M:%S").to_string()));
+    }
+}
+
+pub(crate) fn line(outcome: &Outcome, style: Style, time: &str) -> String {
+    let (event, run) = (&outcome.event, &outcome.run);
+    let (mark, word) = match run.state {
+        EventStatus::Processed => (Mark::Ok, "done"),
+        EventStatus::Unprocessed => (Mark::Wait, "retrying"),
+        EventStatus::Errored => (Mark::Bad, "failed"),
+        EventStatus::Ignored => (Mark::Quiet, "ignored"),
+        EventStatus::Unhandled => (Mark::Quiet, "no server"),
+        EventStatus::Processing | EventStatus::Reprocessing => (Mark::Quiet, "working"),
+    };
+    let name = match &event.action {
+        Some(action) => format!("{}.{}", event.event_type, printable(action)),
+        None => event.event_type.to_string(),
+    };
+    let place = match (&event.repository, event.pull_request) {
+        (Some(repository), Some(number)) => format!("{repository}#{number}"),
+        (Some(repository), None) => repository.to_string(),
+        (None, _) => "-".to_owned(),
+    };
+    let last = run.attempts.last();
+    let answer = last.and_then(|attempt| attempt.code).map_or_else(|| "-".to_owned(), |code| code.to_string());
+    let ms = last.and_then(|attempt| attempt.ms).map(duration).unwrap_or_default();
+    let statuses = last.map_or(0, |attempt| attempt.statuses.len());
+    let note = match (run.next_attempt_at, run.failure, &run.reason) {
+        (Some(at), ..) => format!("again at {}", at.strftime("%H:%M:%S")),
+        (_, Some(failure), _) => failure.as_str().to_owned(),
+        (_, _, Some(reason)) => printable(reason),
+        _ if statuses == 1 => "1 status".to_owned(),
+        _ if statuses > 1 => format!("{statuses} statuses"),
+        _ => String::new(),
+    };
+    let id: String = event.delivery().as_str().chars().take(8).collect();
+    format!("{time}  {} {word:<9} {name:<26} {place:<22} {answer:>3} {ms:>8}  {note:<20} {id}", style.mark(mark))
+}

@@ -1,0 +1,120 @@
+//! Words and marks on a terminal: colour only where somebody sees it, and marks that every locale can show.
+
+use std::io::IsTerminal;
+
+use clap::ValueEnum;
+
+/// When to colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal, unless `NO_COLOR` is set.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// What a line is about. Each has a shape and a word; colour only helps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mark {
+    Ok,
+    Wait,
+    Bad,
+    Quiet,
+}
+
+/// How to write on one stream.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Style {
+    color: bool,
+    unicode: bool,
+}
+
+impl Style {
+    /// For standard error or standard output, whichever `terminal` tells of.
+    pub(crate) fn new(color: Color, stream: &impl IsTerminal, environment: impl Fn(&str) -> Option<String>) -> Self {
+        let color = match color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => stream.is_terminal() && environment("NO_COLOR").is_none(),
+        };
+        let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(&environment).unwrap_or_default();
+        let locale = locale.to_ascii_lowercase();
+        Self { color, unicode: locale.contains("utf-8") || locale.contains("utf8") }
+    }
+
+    /// The mark of a line.
+    pub(crate) fn mark(self, mark: Mark) -> String {
+        let (shape, plain, color) = match mark {
+            Mark::Ok => ("✓", "ok", "32"),
+            Mark::Wait => ("!", "!", "33"),
+            Mark::Bad => ("✗", "x", "31"),
+            Mark::Quiet => ("–", "-", "2"),
+        };
+        self.paint(if self.unicode { shape } else { plain }, color)
+    }
+
+    /// A word that stands out.
+    pub(crate) fn bold(self, text: &str) -> String {
+        self.paint(text, "1")
+    }
+
+    fn paint(self, text: &str, code: &str) -> String {
+        if self.color { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+    }
+}
+
+/// Text from outside, fit for a terminal: control characters would move the cursor or colour what follows.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+/// `8 ms`, `1.2 s`, `2 min 10 s`, `3 h`.
+pub(crate) fn duration(ms: u64) -> String {
+    match ms {
+        0..=999 => format!("{ms} ms"),
+        1000..=59_999 => format!("{}.{} s", ms / 1000, ms % 1000 / 100),
+        60_000..=3_599_999 => format!("{} min {} s", ms / 60_000, ms % 60_000 / 1000),
+        _ => format!("{} h {} min", ms / 3_600_000, ms % 3_600_000 / 60_000),
+    }
+}
+
+/// `812 B`, `14.2 KB`, `5.6 MB`.
+pub(crate) fn size(bytes: usize) -> String {
+    match bytes {
+        0..=999 => format!("{bytes} B"),
+        1000..=999_999 => format!("{}.{} KB", bytes / 1000, bytes % 1000 / 100),
+        _ => format!("{}.{} MB", bytes / 1_000_000, bytes % 1_000_000 / 100_000),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Terminal(bool);
+    impl IsTerminal for Terminal {
+        fn is_terminal(&self) -> bool {
+            self.0
+        }
+    }
+
+    #[test]
+    fn colour_only_where_somebody_sees_it() {
+        let utf8 = |name: &str| (name == "LANG").then(|| "C.UTF-8".to_owned());
+        let painted = |color, terminal| Style::new(color, &Terminal(terminal), utf8).mark(Mark::Ok).contains('\u{1b}');
+        assert!(painted(Color::Auto, true) && !painted(Color::Auto, false));
+        assert!(painted(Color::Always, false) && !painted(Color::Never, true));
+        let no_color = |name: &str| (name == "NO_COLOR").then(|| "1".to_owned());
+        assert_eq!(Style::new(Color::Auto, &Terminal(true), no_color).mark(Mark::Ok), "ok", "and no UTF-8 either");
+    }
+
+    #[test]
+    fn numbers() {
+        assert_eq!([duration(8), duration(1234), duration(130_000)], ["8 ms", "1.2 s", "2 min 10 s"]);
+        assert_eq!([size(14_230), size(5_600_000)], ["14.2 KB", "5.6 MB"]);
+        assert_eq!(printable("a\u{1b}[31mb"), "a\u{fffd}[31mb");
+    }
+}
