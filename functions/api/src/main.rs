@@ -1,2 +1,29 @@
-//! Placeholder.
-fn main() {}
+//! The `api` function on AWS: its router behind API Gateway.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use api::{Api, settings::Settings};
+use aws::{client, s3::Bucket, sqs::Statuses, ssm::Parameter};
+use lambda::{clock::SystemClock, http::guard::Hosts, ids::UuidIds, telemetry};
+use store::Store;
+
+#[tokio::main]
+#[expect(clippy::disallowed_methods, reason = "mains hand the environment to the settings")]
+async fn main() -> Result<(), lambda_http::Error> {
+    telemetry::init(true, "info");
+    let settings = Settings::from_lookup(|name| std::env::var(name).ok()).unwrap_or_else(|error| error.exit());
+    let config = client::config(Duration::from_secs(8)).await;
+    let clock = Arc::new(SystemClock);
+    let api = Api {
+        reader: Arc::new(Store::new(client::dynamodb(&config), settings.table, clock.clone())),
+        bodies: Arc::new(Bucket::new(&config, settings.bodies_bucket)),
+        statuses: Arc::new(Statuses::new(&config, settings.statuses_queue_url)),
+        callback_secrets: Parameter::fetched(&config, settings.callback_secret_parameter, clock.clone()).await,
+        api_key: Some(Parameter::fetched(&config, settings.api_key_parameter, clock.clone()).await),
+        open: false,
+        clock,
+        ids: Arc::new(UuidIds::default()),
+    };
+    lambda_http::run(api::router(Arc::new(api), Hosts::fronted())).await
+}

@@ -1,2 +1,36 @@
-//! Placeholder.
-fn main() {}
+//! The `fanout` function on AWS: one handler on its queue.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws::{client, s3::Bucket, sqs::Consumer, sqs::Statuses, ssm::Parameter};
+use fanout::{CallBack, Fanout, Ports, settings::Settings};
+use lambda::{clock::SystemClock, sqs::run_sqs, telemetry};
+use server::YourServer;
+use store::Store;
+
+#[tokio::main]
+#[expect(clippy::disallowed_methods, reason = "mains hand the environment to the settings")]
+async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    telemetry::init(true, "info");
+    let settings = Settings::from_lookup(|name| std::env::var(name).ok()).unwrap_or_else(|error| error.exit());
+    let config = client::config(Duration::from_secs(8)).await;
+    let clock = Arc::new(SystemClock);
+    let store = Arc::new(Store::new(client::dynamodb(&config), settings.table, clock.clone()));
+    let server = settings.your_server_url.map(|url| YourServer::new(url, clock.clone())).transpose()?;
+    let ports = Ports {
+        log: store.clone(),
+        servers: store.clone(),
+        heads: store,
+        bodies: Arc::new(Bucket::new(&config, settings.bodies_bucket)),
+        server: server.map(|server| Arc::new(server) as _),
+        statuses: Arc::new(Statuses::new(&config, settings.statuses_queue_url)),
+        server_secrets: Parameter::fetched(&config, settings.your_server_secret_parameter, clock.clone()).await,
+        callback_secrets: Parameter::fetched(&config, settings.callback_secret_parameter, clock.clone()).await,
+        clock: clock.clone(),
+    };
+    let url = format!("{}/v1/statuses", settings.public_url.as_str().trim_end_matches('/'));
+    let fanout = Fanout::new(ports, CallBack { url, ttl: settings.callback_ttl });
+    let inbox = Consumer::new(&config, settings.queue_url, settings.dead_letter_queue_url, clock.clone());
+    run_sqs(Arc::new(fanout), Arc::new(inbox), clock).await
+}

@@ -1,2 +1,29 @@
-//! Placeholder.
-fn main() {}
+//! The `status` function on AWS: one handler on the `statuses` queue.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws::{client, sqs::Consumer, ssm::Parameter};
+use github::{Github, Tokens};
+use lambda::{clock::SystemClock, sqs::run_sqs, telemetry};
+use status::{Writer, settings::Settings};
+use store::Store;
+
+#[tokio::main]
+#[expect(clippy::disallowed_methods, reason = "mains hand the environment to the settings")]
+async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    telemetry::init(true, "info");
+    let settings = Settings::from_lookup(|name| std::env::var(name).ok()).unwrap_or_else(|error| error.exit());
+    let config = client::config(Duration::from_secs(8)).await;
+    let clock = Arc::new(SystemClock);
+    // Without the token that is configured nothing must be decided: statuses would be recorded as not sent.
+    let tokens = match settings.token_parameter {
+        Some(name) => Tokens::one(Parameter::new(&config, name, clock.clone()).text().await?),
+        None => Tokens::none(),
+    };
+    let github = Github::new(&settings.github_api_url, tokens, clock.clone())?;
+    let store = Arc::new(Store::new(client::dynamodb(&config), settings.table, clock.clone()));
+    let writer = Writer::new(store.clone(), store, Arc::new(github), clock.clone());
+    let inbox = Consumer::new(&config, settings.queue_url, settings.dead_letter_queue_url, clock.clone());
+    run_sqs(Arc::new(writer), Arc::new(inbox), clock).await
+}

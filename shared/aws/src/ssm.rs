@@ -41,6 +41,26 @@ impl Parameter {
         Self::over(Box::new(Store { client: Client::new(config), name: name.into() }), clock)
     }
 
+    /// The same, and asks at once, so that the first request finds the secrets there. A failure is only logged: the
+    /// next call asks again.
+    pub async fn fetched(config: &SdkConfig, name: impl Into<String>, clock: Arc<dyn Clock>) -> Arc<Self> {
+        let parameter = Self::new(config, name, clock);
+        if let Err(error) = parameter.current().await {
+            tracing::error!(%error, "secrets could not be fetched at the start");
+        }
+        Arc::new(parameter)
+    }
+
+    /// The current secret as text, for what is sent as it is, such as a token.
+    ///
+    /// # Errors
+    /// As [`Secrets::current`], and permanent when it is no text.
+    pub async fn text(&self) -> Result<SecretString, PortError> {
+        let keyring = self.current().await?;
+        let text = keyring.keys().next().and_then(|key| std::str::from_utf8(key).ok());
+        text.map(SecretString::from).ok_or_else(|| PortError::permanent("the parameter holds no text"))
+    }
+
     fn over(source: Box<dyn Source>, clock: Arc<dyn Clock>) -> Self {
         Self { source, clock, known: RwLock::new(None), asked: Mutex::new(None) }
     }

@@ -44,6 +44,14 @@ pub struct SettingsError {
     pub problems: Vec<Problem>,
 }
 
+impl SettingsError {
+    /// Tells the problems on standard error and ends the process with status 2: what mains do.
+    pub fn exit(&self) -> ! {
+        eprintln!("{self}");
+        std::process::exit(2)
+    }
+}
+
 impl fmt::Display for SettingsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, Problem { name, what, hint }) in self.problems.iter().enumerate() {

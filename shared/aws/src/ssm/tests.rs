@@ -196,10 +196,11 @@ fn values_and_what_they_mean() {
 async fn the_store_is_asked_for_the_decrypted_value() {
     let found = r#"{"Parameter":{"Name":"/hookyard/github","Type":"SecureString","Value":"s3cret"}}"#;
     let gone = r#"{"__type":"ParameterNotFound","message":"m"}"#;
-    let (aws, config) = Standin::start([(200, found), (400, gone)]).await;
+    let (aws, config) = Standin::start([(200, found), (200, found), (400, gone)]).await;
     let parameter = || Parameter::new(&config, "/hookyard/github", Arc::new(ManualClock::default()));
     assert_eq!(keys(&parameter().current().await.unwrap()), ["s3cret"]);
     assert_eq!(aws.json(), [serde_json::json!({ "Name": "/hookyard/github", "WithDecryption": true })]);
-    let error = parameter().current().await.unwrap_err();
+    assert_eq!(parameter().text().await.unwrap().expose_secret(), "s3cret");
+    let error = parameter().text().await.unwrap_err();
     assert_eq!(error, PortError::permanent("reading the parameter /hookyard/github: ParameterNotFound"));
 }
