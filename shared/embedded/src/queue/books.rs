@@ -105,8 +105,9 @@ impl Books {
                 self.ledger.pull_back(&line.name, now)?;
             }
             for line in &mut self.lines {
-                line.shift_deadlines(self.now - now);
-                line.start_over(now);
+                let name = line.name.clone();
+                let due = |id| self.ledger.place(&name, id).map(|found| found.and_then(|place| place.due));
+                line.set_back(self.now - now, due)?;
             }
         }
         self.now = now;
@@ -141,7 +142,7 @@ impl Books {
             self.lines[at].give_back(id);
         }
         for line in &mut self.lines {
-            line.start_over(self.now);
+            line.start_over();
         }
     }
 
@@ -287,7 +288,7 @@ impl Books {
         let line = &self.lines[at];
         Ok(Tally {
             total: line.total,
-            later: self.ledger.later(&line.name, self.now)?,
+            later: self.ledger.later(&line.name, self.now)?.saturating_sub(line.flying_early(self.now) as u64),
             in_flight: line.flying() as u64,
             dead: line.dead.map_or(0, |dead| self.lines[dead].total),
         })

@@ -162,6 +162,11 @@ impl Line {
         self.in_flight.len()
     }
 
+    /// How many of these are deferred to after `now`: only a clock that was set back makes that possible.
+    pub(super) fn flying_early(&self, now: i64) -> usize {
+        self.in_flight.values().filter(|flight| flight.key.is_some_and(|key| key.0 > now)).count()
+    }
+
     /// The message is visible again.
     pub(super) fn give_back(&mut self, id: i64) {
         if let Some(key) = self.land(id) {
@@ -222,26 +227,29 @@ impl Line {
     }
 
     /// Looks at everything from the start again: what is known of positions may be wrong after a roll-back, or
-    /// when the clock was set back to `now`.
-    pub(super) fn start_over(&mut self, now: i64) {
+    /// when the clock was set back.
+    pub(super) fn start_over(&mut self) {
         self.front = START;
         self.returned.clear();
         for group in self.groups.values_mut() {
             group.parked = None;
         }
-        for flight in self.in_flight.values_mut() {
-            flight.key = flight.key.map(|(due, id)| (due.min(now), id));
-        }
         self.woken = true;
     }
 
-    /// The clock was set back by that many milliseconds: what is in flight does not stay there the longer.
-    pub(super) fn shift_deadlines(&mut self, by: i64) {
+    /// The clock was set back by that many milliseconds: what is in flight does not stay there the longer. `due`
+    /// looks up when a message is due now.
+    pub(super) fn set_back<E>(&mut self, by: i64, due: impl Fn(i64) -> Result<Option<i64>, E>) -> Result<(), E> {
+        for (id, flight) in &mut self.in_flight {
+            flight.key = due(*id)?.map(|due| (due, *id));
+        }
         self.deadlines.clear();
         for (id, flight) in &mut self.in_flight {
             flight.deadline -= by;
             self.deadlines.insert((flight.deadline, *id));
         }
+        self.start_over();
+        Ok(())
     }
 
     /// Tells those who wait, if there is something to tell.

@@ -85,6 +85,16 @@ pub async fn a_group_goes_on_where_it_failed(queue: &dyn QueueUnderTest) {
     assert_eq!(bodies(&take(queue, 3).await), ["2", "3", "4"]);
 }
 
+/// A head that is given back comes again once those behind it are given back too, and not before.
+pub async fn a_head_given_back_waits_for_those_behind_it(queue: &dyn QueueUnderTest) {
+    send_all(queue, &[grouped("g", "1"), grouped("g", "2"), grouped("g", "3")]).await;
+    let came = queue.receive(2, HIDDEN).await.unwrap();
+    queue.defer(&came[0], Duration::ZERO).await.unwrap();
+    nothing_comes(queue).await;
+    queue.defer(&came[1], Duration::ZERO).await.unwrap();
+    assert_eq!(bodies(&take(queue, 3).await), ["1", "2", "3"]);
+}
+
 /// A message that was deferred while another stood before it stays hidden when that one goes.
 pub async fn a_message_behind_the_head_keeps_its_own_deferral(queue: &dyn QueueUnderTest) {
     send_all(queue, &[grouped("g", "1"), grouped("g", "2"), grouped("g", "3")]).await;

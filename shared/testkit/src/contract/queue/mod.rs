@@ -129,7 +129,7 @@ macro_rules! queue_contract {
         $crate::queue_contract!(@each fifo $fifo;
             a_group_comes_in_order, a_group_in_flight_is_handed_out_no_further, groups_do_not_wait_for_each_other,
             a_deferred_head_blocks_its_group_only, a_group_goes_on_where_it_failed,
-            a_message_behind_the_head_keeps_its_own_deferral, a_time_out_starts_the_group_again,
+            a_head_given_back_waits_for_those_behind_it, a_message_behind_the_head_keeps_its_own_deferral, a_time_out_starts_the_group_again,
             a_stale_handle_is_refused, the_same_id_is_sent_once, a_dead_letter_frees_its_group,
             redriven_messages_keep_their_order);
         $crate::queue_contract!(@each refusals $standard; standard_refuses);
