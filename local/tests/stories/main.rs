@@ -1,0 +1,6 @@
+//! Stories told through a whole gateway on one machine, against a stateful GitHub and a server, with time in the
+//! test's hands: no sleeps, no retries.
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, unreachable_pub)]
+
+mod line;
+mod yard;

@@ -1,0 +1,146 @@
+//! A yard on one machine: the very gateway that `hookyard serve` runs, with time standing still.
+
+use std::ops::Deref;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use domain::secrets::Keyring;
+use embedded::folder::DataFolder;
+use github::Tokens;
+use hookyard::gateway::{Config, Gateway, Storage, World};
+use standin::ci::Ci;
+use standin::github::{Github, Token};
+use testkit::clock::{CountingIds, ManualClock};
+use testkit::story::{Control, Yard};
+
+pub const SERVER_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+pub const CALLBACK_SECRET: &str = "signs call-back tokens in stories";
+
+/// How a yard is set up; every field has the usual value.
+pub struct SetUp {
+    pub token: bool,
+    /// A second credential for repositories of this owner.
+    pub second_owner: Option<&'static str>,
+    pub server: bool,
+    pub api_key: Option<&'static str>,
+    pub previous_secret: Option<&'static str>,
+    /// A data folder instead of memory.
+    pub folder: Option<PathBuf>,
+    pub clock: Arc<ManualClock>,
+    pub ids: Arc<CountingIds>,
+}
+
+impl Default for SetUp {
+    fn default() -> Self {
+        Self {
+            token: true,
+            second_owner: None,
+            server: true,
+            api_key: None,
+            previous_secret: None,
+            folder: None,
+            clock: Arc::default(),
+            ids: Arc::default(),
+        }
+    }
+}
+
+struct Here {
+    gateway: Gateway,
+    clock: Arc<ManualClock>,
+}
+
+#[async_trait]
+impl Control for Here {
+    async fn idle(&self) {
+        self.gateway.idle().await.unwrap();
+    }
+
+    fn advance(&self, seconds: i64) {
+        self.clock.advance(seconds);
+    }
+}
+
+/// A yard, and the gateway inside it for stories that look under the cover.
+pub struct Local {
+    yard: Option<Yard>,
+    here: Option<Arc<Here>>,
+}
+
+impl Deref for Local {
+    type Target = Yard;
+    fn deref(&self) -> &Yard {
+        self.yard.as_ref().unwrap()
+    }
+}
+
+impl Local {
+    /// The usual yard.
+    pub async fn start() -> Self {
+        SetUp::default().start().await
+    }
+
+    pub fn gateway(&self) -> &Gateway {
+        &self.here.as_ref().unwrap().gateway
+    }
+
+    /// Pulls the plug: everything that runs stops where it is, nothing is finished or parked.
+    pub fn kill(mut self) {
+        drop(self.yard.take());
+        drop(self.here.take());
+    }
+
+    /// Stops in order.
+    pub async fn stop(mut self) {
+        drop(self.yard.take());
+        let here = Arc::into_inner(self.here.take().unwrap()).unwrap();
+        here.gateway.stop().await;
+    }
+}
+
+impl SetUp {
+    /// A gateway with fresh stand-ins around it.
+    pub async fn start(self) -> Local {
+        let tokens = vec![Token::new("first", "token-one"), Token::new("second", "token-two")];
+        let github = Github::start_with(([127, 0, 0, 1], 0).into(), tokens).await.unwrap();
+        let server = Ci::start().await.unwrap();
+        self.start_between(github, server).await
+    }
+
+    /// A gateway between stand-ins that are there already.
+    pub async fn start_between(self, github: Github, server: Ci) -> Local {
+        let mut tokens = if self.token { Tokens::one("token-one".into()) } else { Tokens::none() };
+        if let Some(owner) = self.second_owner {
+            tokens = tokens.and(&format!("{owner}/*"), "token-two".into()).unwrap();
+        }
+        let sample_secret = "It's a Secret to Everybody";
+        let config = Config {
+            host: [127, 0, 0, 1].into(),
+            webhook_port: 0,
+            api_port: 0,
+            public_url: None,
+            api_key: self.api_key.map(|key| Keyring::new(key.into(), None)),
+            github_secret: Keyring::new(sample_secret.into(), self.previous_secret.map(Into::into)),
+            github_tokens: tokens,
+            github_api_url: github.url().parse().unwrap(),
+            your_server_url: self.server.then(|| server.url().parse().unwrap()),
+            your_server_secret: Keyring::new(SERVER_SECRET.into(), None),
+            callback_secret: Keyring::new(CALLBACK_SECRET.into(), None),
+            callback_ttl: Duration::from_secs(24 * 3600),
+            storage: match &self.folder {
+                Some(path) => Storage::Folder(DataFolder::open(path).unwrap()),
+                None => Storage::Memory,
+            },
+        };
+        let world = World { clock: self.clock.clone(), ids: self.ids, watch: None };
+        let gateway = Gateway::start(config, world).await.unwrap();
+        let (webhooks, api) = (format!("http://{}", gateway.webhooks()), format!("http://{}", gateway.api()));
+        let here = Arc::new(Here { gateway, clock: self.clock });
+        let mut yard = Yard::new(github, server, here.clone(), webhooks, api);
+        yard.server_secret = SERVER_SECRET.to_owned();
+        yard.api_key = self.api_key.map(str::to_owned);
+        Local { yard: Some(yard), here: Some(here) }
+    }
+}
