@@ -39,7 +39,7 @@ impl HandleMessage for Script {
                 self.meeting.wait().await;
                 Ok(Verdict::Done)
             }
-            _ => panic!("the secret body"),
+            body => panic!("{body}"),
         }
     }
 }
