@@ -91,9 +91,10 @@ struct Place {
 impl Place {
     fn of_authority(text: &str) -> Option<Self> {
         let authority: Authority = text.parse().ok()?;
-        if text.contains('@') || authority.host().is_empty() {
+        if authority.host().is_empty() {
             return None;
         }
+        // Only a port may follow the host, and nothing stands before it: no user, no password.
         let port = match text.strip_prefix(authority.host())? {
             "" => None,
             rest => Some(rest.strip_prefix(':')?.parse().ok()?),
@@ -189,6 +190,8 @@ mod tests {
             ("", 400),
             (":7778", 400),
             ("me@127.0.0.1", 400),
+            ("127.0.0.1@127.0.0.1", 400),
+            ("127.0.0.1:80@evil.example", 400),
             ("evil.example@127.0.0.1", 400),
             ("127.0.0.1:port", 400),
             ("127.0.0.1:99999", 400),
