@@ -15,6 +15,7 @@ use embedded::queue::{FANOUT, Queue, Queues, STATUSES};
 use fanout::{CallBack, Fanout};
 use github::{Github, Tokens};
 use lambda::batch::HandleMessage;
+use lambda::clock::SystemClock;
 use lambda::http::guard::Hosts;
 use server::YourServer as Server;
 use status::Writer;
@@ -35,9 +36,6 @@ const AT_ONCE: (usize, usize) = (64, 32);
 
 /// Statuses of one receive: as many as a Lambda gets from a FIFO queue.
 const BATCH: usize = 10;
-
-/// How often rows and bodies past their time are removed.
-const SWEEP: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
 
 /// Where the gateway keeps what it knows.
 pub enum Storage {
@@ -92,6 +90,8 @@ pub struct Gateway {
     webhooks: SocketAddr,
     api: SocketAddr,
     queues: Queues,
+    engine: Engine,
+    bodies: Arc<Bodies>,
     stop: watch::Sender<bool>,
     tasks: JoinSet<()>,
     /// The folder's lock, and the temporary folder of a gateway in memory.
@@ -176,10 +176,9 @@ impl Gateway {
             let consumer = Consumer { queue, handler, clock: clock.clone(), batch, at_once, visibility };
             tasks.spawn(consumer.run(stopped.clone()));
         }
-        tasks.spawn(sweep(engine, bodies, clock, stopped.clone()));
         tasks.spawn(serve(webhooks, ingest::router(ingest, hosts.clone()), stopped.clone()));
         tasks.spawn(serve(api, api::router(api_state, hosts), stopped));
-        Ok(Self { webhooks: webhooks_at, api: api_at, queues, stop, tasks, _keep: keep })
+        Ok(Self { webhooks: webhooks_at, api: api_at, queues, engine, bodies, stop, tasks, _keep: keep })
     }
 
     /// Where webhooks come in.
@@ -203,6 +202,18 @@ impl Gateway {
     /// One of its queues, for looking at what waits.
     pub fn queue(&self, name: &str) -> Option<Queue> {
         self.queues.queue(name)
+    }
+
+    /// Removes rows and bodies that are past their time, by the machine's own clock: rows carry the second at which
+    /// they expire, and the engine compares it with the time of day as DynamoDB does.
+    pub async fn sweep(&self) {
+        if let Err(error) = self.engine.sweep().await {
+            tracing::warn!(%error, "expired rows could not be removed");
+        }
+        let now = SystemClock.now();
+        if let Err(error) = self.bodies.expire(now.checked_sub(store::RETENTION).unwrap_or(now)).await {
+            tracing::warn!(%error, "expired bodies could not be removed");
+        }
     }
 
     /// Accepts no more, finishes what is running, and returns. What has not begun stays in the queue's file.
@@ -266,24 +277,5 @@ async fn serve(listener: TcpListener, router: Router, mut stop: watch::Receiver<
     };
     if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stopped).await {
         tracing::error!(%error, "a port stopped answering");
-    }
-}
-
-/// Removes what is past its time, once at the start and then every hour.
-async fn sweep(engine: Engine, bodies: Arc<Bodies>, clock: Arc<dyn Clock>, mut stop: watch::Receiver<bool>) {
-    loop {
-        let now = clock.now();
-        if let Err(error) = engine.sweep().await {
-            tracing::warn!(%error, "expired rows could not be removed");
-        }
-        let before = now.checked_sub(store::RETENTION).unwrap_or(now);
-        if let Err(error) = bodies.expire(before).await {
-            tracing::warn!(%error, "expired bodies could not be removed");
-        }
-        let next = now.checked_add(SWEEP).unwrap_or(now);
-        tokio::select! {
-            _ = stop.wait_for(|stop| *stop) => return,
-            () = clock.sleep_until(next) => {}
-        }
     }
 }

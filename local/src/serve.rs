@@ -30,6 +30,9 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// How long the server may take to accept a connection for the banner's sake.
 const PROBE: Duration = Duration::from_secs(1);
 
+/// How often rows and bodies past their time are removed.
+const SWEEP: Duration = Duration::from_secs(3600);
+
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
     /// Print the banner only, not a line for each event
@@ -60,7 +63,10 @@ impl Serve {
         };
         banner.print(&gateway, style).await;
         let printer = tokio::spawn(print(outcomes, style, clock));
-        stop.await;
+        tokio::select! {
+            () = stop => {}
+            () = sweep_every_hour(&gateway) => {}
+        }
         eprintln!("Stopping: no more is accepted, what is running is finished.");
         let finished = tokio::time::timeout(PATIENCE, gateway.stop()).await.is_ok();
         printer.abort();
@@ -70,6 +76,15 @@ impl Serve {
             eprintln!("Stopped. What was not finished goes on at the next start.");
         }
         exit::DONE
+    }
+}
+
+/// Removes what is past its time, at the start and then every hour. Never returns.
+async fn sweep_every_hour(gateway: &Gateway) {
+    let mut hours = tokio::time::interval(SWEEP);
+    loop {
+        hours.tick().await;
+        gateway.sweep().await;
     }
 }
 

@@ -101,15 +101,21 @@ impl Writer {
             self.save_head(&key, &head.with_written(as_written(status, None))).await?;
             return Ok(not_sent());
         };
-        if let Some(pause) = self.pace.paused(&credential).await? {
-            return Ok(wait_out(pause, &head, status, next));
+        // What a pause made wait is skipped when something newer waits behind it, while it lasts and when it is over:
+        // the first requests after a pause are the dearest.
+        let waited = self.pace.last_pause(&credential).await?.filter(|pause| pause.until > status.accepted.at);
+        if waited.is_some()
+            && let Some(next) = next.filter(|next| may_skip(&head, status, next))
+        {
+            let why = format!("A newer one ({}) was accepted while GitHub's pause lasted.", next.content.state);
+            return Ok(End::Ended(StatusOutcome::Superseded, None, why));
         }
         let Some(permit) = self.pace.permit(&credential).await else {
             return Ok(End::Crowded);
         };
-        // Others may have met the limit while we waited for a place.
+        // Asked with the place in hand, because others may have met the limit while we waited for it.
         if let Some(pause) = self.pace.paused(&credential).await? {
-            return Ok(wait_out(pause, &head, status, next));
+            return Ok(paused(pause));
         }
         let started_at = self.clock.now();
         let intent = Intent { status: as_written(status, None), started_at };
@@ -224,16 +230,6 @@ impl HandleMessage for Writer {
 fn not_sent() -> End {
     let why = "Recorded here only: no GitHub token is configured (GITHUB_TOKEN).".to_owned();
     End::Ended(StatusOutcome::NotSent, None, why)
-}
-
-fn wait_out(pause: Pause, head: &Head, status: &StatusMessage, next: Option<&StatusMessage>) -> End {
-    match next {
-        Some(next) if may_skip(head, status, next) => {
-            let why = format!("A newer one ({}) was accepted while GitHub's pause lasted.", next.content.state);
-            End::Ended(StatusOutcome::Superseded, None, why)
-        }
-        _ => paused(pause),
-    }
 }
 
 fn paused(pause: Pause) -> End {

@@ -2,5 +2,11 @@
 //! test's hands: no sleeps, no retries.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, unreachable_pub)]
 
+mod durable;
+mod github_faults;
 mod line;
+mod record;
+mod refusals;
+mod server_faults;
+mod statuses;
 mod yard;

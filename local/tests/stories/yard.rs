@@ -14,6 +14,7 @@ use standin::ci::Ci;
 use standin::github::{Github, Token};
 use testkit::clock::{CountingIds, ManualClock};
 use testkit::story::{Control, Yard};
+use tokio::runtime::{Builder, Runtime};
 
 pub const SERVER_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 pub const CALLBACK_SECRET: &str = "signs call-back tokens in stories";
@@ -47,9 +48,12 @@ impl Default for SetUp {
     }
 }
 
+/// The gateway lives in a runtime of its own: shutting that down is as near to pulling the plug as a test can come
+/// without a process of its own.
 struct Here {
     gateway: Gateway,
     clock: Arc<ManualClock>,
+    runtime: Runtime,
 }
 
 #[async_trait]
@@ -87,17 +91,38 @@ impl Local {
     }
 
     /// Pulls the plug: everything that runs stops where it is, nothing is finished or parked.
-    pub fn kill(mut self) {
-        drop(self.yard.take());
-        drop(self.here.take());
+    pub async fn kill(mut self) {
+        let Here { gateway, runtime, .. } = self.take();
+        drop(gateway);
+        end(runtime).await;
     }
 
     /// Stops in order.
     pub async fn stop(mut self) {
-        drop(self.yard.take());
-        let here = Arc::into_inner(self.here.take().unwrap()).unwrap();
-        here.gateway.stop().await;
+        let Here { gateway, runtime, .. } = self.take();
+        gateway.stop().await;
+        end(runtime).await;
     }
+
+    fn take(&mut self) -> Here {
+        drop(self.yard.take());
+        Arc::into_inner(self.here.take().unwrap()).unwrap()
+    }
+}
+
+impl Drop for Local {
+    fn drop(&mut self) {
+        drop(self.yard.take());
+        if let Some(Here { runtime, gateway, .. }) = self.here.take().and_then(Arc::into_inner) {
+            drop(gateway);
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// Ends a runtime and everything in it; what blocks (a write to a file) is waited for.
+async fn end(runtime: Runtime) {
+    tokio::task::spawn_blocking(|| drop(runtime)).await.unwrap();
 }
 
 impl SetUp {
@@ -106,11 +131,11 @@ impl SetUp {
         let tokens = vec![Token::new("first", "token-one"), Token::new("second", "token-two")];
         let github = Github::start_with(([127, 0, 0, 1], 0).into(), tokens).await.unwrap();
         let server = Ci::start().await.unwrap();
-        self.start_between(github, server).await
+        self.start_between(Arc::new(github), Arc::new(server)).await
     }
 
     /// A gateway between stand-ins that are there already.
-    pub async fn start_between(self, github: Github, server: Ci) -> Local {
+    pub async fn start_between(self, github: Arc<Github>, server: Arc<Ci>) -> Local {
         let mut tokens = if self.token { Tokens::one("token-one".into()) } else { Tokens::none() };
         if let Some(owner) = self.second_owner {
             tokens = tokens.and(&format!("{owner}/*"), "token-two".into()).unwrap();
@@ -135,9 +160,10 @@ impl SetUp {
             },
         };
         let world = World { clock: self.clock.clone(), ids: self.ids, watch: None };
-        let gateway = Gateway::start(config, world).await.unwrap();
+        let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let gateway = runtime.spawn(Gateway::start(config, world)).await.unwrap().unwrap();
         let (webhooks, api) = (format!("http://{}", gateway.webhooks()), format!("http://{}", gateway.api()));
-        let here = Arc::new(Here { gateway, clock: self.clock });
+        let here = Arc::new(Here { gateway, clock: self.clock, runtime });
         let mut yard = Yard::new(github, server, here.clone(), webhooks, api);
         yard.server_secret = SERVER_SECRET.to_owned();
         yard.api_key = self.api_key.map(str::to_owned);

@@ -49,14 +49,14 @@ pub struct Yard {
     pub server_secret: String,
     /// Sent as bearer with every question to the API, where one is needed.
     pub api_key: Option<String>,
-    github: Github,
-    server: Ci,
+    github: Arc<Github>,
+    server: Arc<Ci>,
     control: Arc<dyn Control>,
 }
 
 impl Yard {
     /// Puts one together around a running gateway.
-    pub fn new(github: Github, server: Ci, control: Arc<dyn Control>, webhooks: String, api: String) -> Self {
+    pub fn new(github: Arc<Github>, server: Arc<Ci>, control: Arc<dyn Control>, webhooks: String, api: String) -> Self {
         Self {
             webhooks,
             api,
