@@ -97,6 +97,8 @@ fn batches_keep_within_count_and_size() {
     assert_eq!(sizes(&[entry(full)]), [1]);
     assert_eq!(sizes(&[entry(full), entry(1)]), [1, 1]);
     assert_eq!(sizes(&[entry(full / 2), entry(full / 2), entry(1)]), [2, 1]);
+    assert_eq!(sizes(&[entry(full), entry(full), entry(full)]), [1, 1, 1], "a batch counts its first entry too");
+    assert_eq!(sizes(&[entry(full), entry(full / 2 + 1), entry(full / 2)]), [1, 1, 1]);
     assert_eq!(sizes(&std::array::from_fn::<_, 11, _>(|_| entry(1))), [10, 1]);
     assert_eq!(sizes(&std::array::from_fn::<_, 20, _>(|_| entry(1))), [10, 10]);
 }

@@ -67,6 +67,15 @@ async fn a_secret_is_read_once_and_again_after_five_minutes() {
 }
 
 #[tokio::test]
+async fn a_clock_that_was_set_back_does_not_keep_a_secret_for_ever() {
+    let scene = Scene::new("one");
+    scene.parameter.current().await.unwrap();
+    scene.now_holds(Ok("two"));
+    scene.clock.advance(-3600);
+    assert_eq!(keys(&scene.parameter.current().await.unwrap()), ["two"]);
+}
+
+#[tokio::test]
 async fn a_refresh_asks_at_most_once_in_thirty_seconds() {
     let scene = Scene::new("one");
     scene.parameter.refresh().await.unwrap();
