@@ -154,3 +154,16 @@ impl Store {
         self.update_if(&Key::event(&run.event), change, condition, terms).await.map(drop)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn receipts_come_oldest_first_though_sets_have_no_order() {
+        let text = |n: u8| format!("0190a000-0000-7000-8000-00000000000{n}");
+        let set = AttributeValue::Ss(vec![text(3), text(1), text(2)]);
+        let receipts = receipts(&Item::from([(RECEIPTS.to_owned(), set)])).unwrap();
+        assert_eq!(receipts.iter().map(ToString::to_string).collect::<Vec<_>>(), [text(1), text(2), text(3)]);
+    }
+}

@@ -157,6 +157,9 @@ async fn looking_up_writes_nothing_when_nothing_was_cut_off() {
     let (_, event, mut run) = new_event(&table);
     begin(&table, &event, &mut run).await;
     dying.look_up(&event.id, run.receipt).await.unwrap();
+    table.clock.advance(60);
+    begin(&table, &event, &mut later_run(&event, table.now())).await;
+    dying.look_up(&event.id, run.receipt).await.unwrap();
     run.finish(EventStatus::Processed, None, table.now());
     save(&table, &mut run).await;
     dying.look_up(&event.id, run.receipt).await.unwrap();

@@ -139,7 +139,6 @@ macro_rules! store_contract {
         $crate::store_contract!(@cases $fresh, lists: [
             pages_show_every_event_once_and_newest_first,
             filters_hold_on_every_page,
-            a_page_reads_a_thousand_keys_at_most,
             long_silence_takes_pages_but_loses_nothing,
             a_cursor_belongs_to_its_list,
             an_event_needs_you_only_while_it_does,

@@ -26,6 +26,12 @@ pub async fn of_two_who_begin_one_wins(table: Table) {
         let (one, other) = tokio::join!(begun(), begun());
         assert!(one.unwrap() != other.unwrap(), "exactly one redelivery wins");
     }
+    let event = event(99, table.now());
+    let run = first_run(&event, table.now());
+    begin(&table, &event, &mut run.clone()).await;
+    let late = Run { state: EventStatus::Ignored, ..run };
+    assert!(!table.events.begin(&event, &late, &[], &super::samples::body()).await.unwrap());
+    assert_eq!(table.story(&event.id).await.event.status, EventStatus::Processing, "who does not win is not shown");
 }
 
 /// Two processes that hold the same version.
