@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::client::Waiters;
-use aws_sdk_dynamodb::error::{BuildError, SdkError};
+use aws_sdk_dynamodb::error::{BuildError, ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::create_table::CreateTableError;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType,
@@ -50,8 +50,8 @@ pub async fn create_table(client: &Client, name: &str) -> Result<(), PortError> 
     let ttl = ttl.map_err(PortError::permanent)?;
     match client.update_time_to_live().table_name(name).time_to_live_specification(ttl).send().await {
         Ok(_) => Ok(()),
-        // DynamoDB refuses what is so already.
-        Err(failure) if format!("{failure:?}").contains("already enabled") => Ok(()),
+        // DynamoDB refuses what is so already; with another attribute its words are longer.
+        Err(failure) if failure.message() == Some("TimeToLive is already enabled") => Ok(()),
         Err(failure) => Err(failed(&format!("UpdateTimeToLive {name}"), &failure)),
     }
 }
