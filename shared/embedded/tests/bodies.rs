@@ -61,12 +61,14 @@ async fn old_bodies_expire() {
     let folder = TempDir::new().unwrap();
     let bodies = Bodies::open(folder.path()).unwrap();
     let now = SystemTime::from(ManualClock::default().now());
-    for (name, age) in [("old", 100), ("limit", 90), ("new", 80)] {
-        bodies.put(&key(name), Bytes::from(name)).await.unwrap();
+    for (name, age) in [("old", 100), ("limit", 90), ("new", 80), (".tmp123", 100)] {
+        match BodyKey::parse(name) {
+            Ok(key) => bodies.put(&key, Bytes::from(name)).await.unwrap(),
+            Err(_) => fs::write(folder.path().join(name), "being written").unwrap(),
+        }
         let file = File::options().write(true).open(folder.path().join(name)).unwrap();
         file.set_modified(now - Duration::from_secs(age)).unwrap();
     }
-    fs::write(folder.path().join(".tmp123"), "being written").unwrap();
     let before = Timestamp::try_from(now - Duration::from_secs(90)).unwrap();
     assert_eq!(bodies.expire(before).await.unwrap(), 1);
     assert_eq!(bodies.expire(before).await.unwrap(), 0);

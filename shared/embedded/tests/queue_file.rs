@@ -125,6 +125,25 @@ async fn a_handle_of_an_earlier_process_decides_nothing() {
     assert_eq!(statuses.ack(&[&new.1.handle]).await.unwrap(), [Ok(())]);
 }
 
+#[tokio::test]
+async fn a_late_handle_counts_on_a_standard_queue_only() {
+    let clock = Arc::new(ManualClock::default());
+    let queues = Queues::memory(clock.clone()).unwrap();
+    let (fanout, statuses) = both(&queues);
+    fanout.send(plain("a")).await.unwrap();
+    statuses.send(grouped("g", "1")).await.unwrap();
+    let a = fanout.receive(1, HIDDEN).await.unwrap().remove(0);
+    let one = statuses.receive(1, HIDDEN).await.unwrap().remove(0);
+    clock.advance(31);
+    // Nobody else has been given either message yet.
+    fanout.ack(&[&a.handle]).await.unwrap().remove(0).unwrap();
+    assert!(fanout.receive(1, HIDDEN).await.unwrap().is_empty());
+    assert!(statuses.ack(&[&one.handle]).await.unwrap().remove(0).is_err());
+    assert!(statuses.defer(&one.handle, clock.now()).await.is_err());
+    assert!(statuses.dead_letter(&one.handle, "broken").await.is_err());
+    assert_eq!(bodies(&statuses.receive(1, HIDDEN).await.unwrap()), ["1"]);
+}
+
 #[test]
 fn a_file_has_one_owner() {
     let (folder, clock) = (TempDir::new().unwrap(), Arc::new(ManualClock::default()));

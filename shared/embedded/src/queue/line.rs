@@ -252,6 +252,12 @@ impl Line {
         Ok(())
     }
 
+    /// Entries kept in memory, of whatever kind.
+    #[cfg(test)]
+    pub(super) fn entries(&self) -> usize {
+        self.returned.len() + self.in_flight.len() + self.deadlines.len() + self.groups.len() + self.seen.len()
+    }
+
     /// Tells those who wait, if there is something to tell.
     pub(super) fn wake(&mut self) -> bool {
         if self.woken {

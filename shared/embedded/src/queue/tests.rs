@@ -129,14 +129,17 @@ async fn no_statement_of_a_receive_reads_a_whole_table() {
     }
 }
 
-/// Holds the thread inside a transaction until the sender is used.
+/// Holds the thread inside a transaction of its own until the sender is used: what is started meanwhile gathers.
 fn hold(queues: &Queues) -> mpsc::Sender<()> {
     let (open, gate) = mpsc::channel();
+    let (inside, entered) = mpsc::channel();
     let command = writer::unattended(Weight::Read, move |_| {
+        let _ = inside.send(());
         let _ = gate.recv();
         Ok(())
     });
     queues.writer.commands().send(command).unwrap();
+    entered.recv().unwrap();
     open
 }
 
@@ -284,6 +287,35 @@ async fn a_clock_set_back_holds_up_nothing_but_what_was_deferred() {
     let mut last = fanout.receive(10, HIDDEN).await.unwrap();
     last.sort_by(|a, b| a.body.cmp(&b.body));
     assert_eq!(bodies(&last), ["deferred", "held", "waiting"]);
+}
+
+#[tokio::test]
+async fn nothing_is_remembered_of_what_is_gone() {
+    let (queues, clock) = fresh();
+    let (fanout, statuses) = (queues.queue(FANOUT).unwrap(), queues.queue(STATUSES).unwrap());
+    for i in 0..20 {
+        fanout.send(plain("x")).await.unwrap();
+        statuses.send(Outgoing { body: "x", attributes: &[], fifo: Some(("g", &format!("{i}"))) }).await.unwrap();
+    }
+    for queue in [&fanout, &statuses] {
+        queue.receive(5, HIDDEN).await.unwrap();
+        clock.advance(31);
+        let came = queue.receive(15, HIDDEN).await.unwrap();
+        queue.release(&[&came[0].handle]).await.unwrap();
+        queue.dead_letter(&came[1].handle, "broken").await.unwrap();
+        queue.ack(&came[2..].iter().map(|message| message.handle.as_str()).collect::<Vec<_>>()).await.unwrap();
+        loop {
+            let came = queue.receive(15, HIDDEN).await.unwrap();
+            let Some(first) = came.first() else { break };
+            queue.defer(&first.handle, clock.now()).await.unwrap();
+            queue.release(&came.iter().map(|message| message.handle.as_str()).collect::<Vec<_>>()).await.unwrap();
+            let came = queue.receive(15, HIDDEN).await.unwrap();
+            queue.ack(&came.iter().map(|message| message.handle.as_str()).collect::<Vec<_>>()).await.unwrap();
+        }
+    }
+    let entries =
+        queues.writer.call(Weight::Read, |books| Ok(books.lines().iter().map(line::Line::entries).sum::<usize>()));
+    assert_eq!(entries.await.unwrap(), 0);
 }
 
 #[tokio::test]
