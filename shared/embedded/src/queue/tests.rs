@@ -249,6 +249,25 @@ async fn a_failed_transaction_gives_back_what_it_handed_out() {
 }
 
 #[tokio::test]
+async fn a_receive_that_fails_half_way_forgets_nothing() {
+    let (queues, _) = fresh();
+    let statuses = queues.queue(STATUSES).unwrap();
+    for name in ["1", "2"] {
+        statuses.send(Outgoing { body: name, attributes: &[], fifo: Some(("g", name)) }).await.unwrap();
+    }
+    let failed = queues
+        .writer
+        .call(Weight::Change, |books| {
+            // The head is found, those behind it cannot be read.
+            books.ledger().conn().execute_batch("ALTER TABLE message RENAME COLUMN not_before TO elsewhere")?;
+            books.receive(2, 10, 30_000).map(drop)
+        })
+        .await;
+    assert!(failed.is_err());
+    assert_eq!(bodies(&statuses.receive(10, HIDDEN).await.unwrap()), ["1", "2"]);
+}
+
+#[tokio::test]
 async fn a_dead_thread_answers_instead_of_hanging() {
     let (queues, _) = fresh();
     let fanout = queues.queue(FANOUT).unwrap();
