@@ -1,8 +1,10 @@
 //! Who may: the API key, a call-back token, or anybody on this machine where no key is set.
 
-use domain::ports::Clock;
+use std::net::IpAddr;
+
 use domain::secrets::Keyring;
 use domain::token::{self, Grant};
+use http::uri::Authority;
 use http::{HeaderMap, StatusCode, header};
 use lambda::http::problem::Problem;
 use subtle::ConstantTimeEq;
@@ -20,11 +22,10 @@ pub(crate) enum Caller {
 /// Tells who asks, by the `Authorization` header alone.
 pub(crate) async fn caller(api: &Api, headers: &HeaderMap) -> Result<Caller, Problem> {
     let Some(bearer) = bearer(headers)? else {
-        return if api.open {
-            Ok(Caller::Key)
-        } else {
-            Err(unauthorized("This needs the API key (HOOKYARD_API_KEY) or a call-back token, as a bearer."))
-        };
+        if api.open && is_here(headers) {
+            return Ok(Caller::Key);
+        }
+        return Err(unauthorized("This needs the API key (HOOKYARD_API_KEY) or a call-back token, as a bearer."));
     };
     if token::looks_like_one(bearer) {
         let keys = api.callback_secrets.current().await.map_err(|error| unavailable(&error))?;
@@ -56,7 +57,7 @@ pub(crate) async fn reader(api: &Api, headers: &HeaderMap) -> Result<(), Problem
 }
 
 async fn verify(keys: &Keyring, bearer: &str, api: &Api) -> Result<Grant, Problem> {
-    let now = Clock::now(api.clock.as_ref());
+    let now = api.clock.now();
     let first = token::verify(keys, bearer, now);
     let checked = match first {
         // The secret may have been rotated since we looked.
@@ -67,6 +68,16 @@ async fn verify(keys: &Keyring, bearer: &str, api: &Api) -> Result<Grant, Proble
         other => other,
     };
     checked.map_err(|bad| unauthorized(&bad.to_string()))
+}
+
+/// Whether the request was addressed to this machine by a loopback name. One that came under the public URL's host
+/// came through something that others can reach as well, so it is never open.
+fn is_here(headers: &HeaderMap) -> bool {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()?.parse::<Authority>().ok());
+    host.is_some_and(|authority| {
+        let host = authority.host().trim_start_matches('[').trim_end_matches(']');
+        host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    })
 }
 
 fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Problem> {

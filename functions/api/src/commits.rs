@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use domain::ids::{Repository, Sha};
@@ -11,15 +12,16 @@ use lambda::http::problem::Problem;
 
 use crate::events::cursor_or;
 use crate::params::Params;
-use crate::{Api, access, bad_request, json};
+use crate::{Api, access, bad_request, json, not_text};
 
 pub(crate) async fn statuses(
     State(api): State<Arc<Api>>,
-    Path((owner, name, sha)): Path<(String, String, String)>,
+    path: Result<Path<(String, String, String)>, PathRejection>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     access::reader(&api, &headers).await?;
+    let Path((owner, name, sha)) = path.map_err(|_| not_text())?;
     let params = Params::read(query.as_deref(), &["limit", "cursor"])?;
     let bad = |bad: domain::ids::BadId| bad_request(format!("{bad}."));
     let repository = Repository::parse(&format!("{owner}/{name}")).map_err(bad)?;

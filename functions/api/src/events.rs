@@ -1,8 +1,10 @@
 //! `GET /v1/events…`: did the webhook arrive, and what became of it?
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::Json;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -10,7 +12,7 @@ use domain::delivery::{self, ContentType};
 use domain::error::PortError;
 use domain::event::EventStatus;
 use domain::ids::{EventId, EventType, Repository, Sha};
-use domain::ports::{Clock, EventStory, KeptBody};
+use domain::ports::{EventStory, KeptBody};
 use domain::query::{EventQuery, LIMIT};
 use domain::statuses::row::StatusRow;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -18,7 +20,7 @@ use lambda::http::problem::Problem;
 use serde_json::value::RawValue;
 
 use crate::params::Params;
-use crate::{Api, access, bad_request, json, unavailable};
+use crate::{Api, access, bad_request, json, not_text, unavailable};
 
 /// The largest payload that stands inside the event's own answer.
 const PAYLOAD_INLINE: usize = 256 * 1024;
@@ -58,8 +60,11 @@ pub(crate) async fn list(
         until: params.instant("until")?,
         limit: params.limit()?,
         cursor: params.text("cursor").map(str::to_owned),
-        now: Clock::now(api.clock.as_ref()),
+        now: api.clock.now(),
     };
+    if query.since.zip(query.until).is_some_and(|(since, until)| since >= until) {
+        return Err(bad_request("since must be before until."));
+    }
     let page = api.reader.events(&query).await.map_err(|error| cursor_or(&error))?;
     let events: Vec<_> = page.events.iter().map(json::event).collect();
     Ok(Json(serde_json::json!({ "events": events, "next_cursor": page.next_cursor })).into_response())
@@ -67,10 +72,11 @@ pub(crate) async fn list(
 
 pub(crate) async fn show(
     State(api): State<Arc<Api>>,
-    Path(id): Path<String>,
+    path: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     access::reader(&api, &headers).await?;
+    let Path(id) = path.map_err(|_| not_text())?;
     let story = story(&api, &id).await?;
     let statuses = statuses_of(&api, &story).await?;
     let mut answer = json::story(&story, &statuses);
@@ -96,10 +102,11 @@ pub(crate) async fn show(
 
 pub(crate) async fn payload(
     State(api): State<Arc<Api>>,
-    Path(id): Path<String>,
+    path: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     access::reader(&api, &headers).await?;
+    let Path(id) = path.map_err(|_| not_text())?;
     let story = story(&api, &id).await?;
     let Some(bytes) = body(&api, &story).await? else {
         let detail = "The event is known, but its body has expired.";
@@ -139,20 +146,19 @@ fn content_type(story: &EventStory) -> ContentType {
 /// The statuses that belong to the event, newest first: they are kept with their commit, so that both questions
 /// are answered from one row.
 async fn statuses_of(api: &Api, story: &EventStory) -> Result<Vec<StatusRow>, Problem> {
-    let (Some(repository), Some(sha)) = (&story.event.repository, &story.event.sha) else {
-        return Ok(Vec::new());
-    };
-    let mut found = of_commit(api, story, repository, sha).await?;
+    let Some(repository) = &story.event.repository else { return Ok(Vec::new()) };
+    let named = story.runs.iter().flat_map(|run| &run.attempts).filter_map(|attempt| attempt.sha.as_ref());
+    let commits: BTreeSet<&Sha> = story.event.sha.iter().chain(named).collect();
+    let mut found = Vec::new();
+    for sha in commits {
+        found.extend(of_commit(api, repository, sha).await?);
+    }
     found.retain(|row| row.event.as_ref() == Some(&story.event.id));
+    found.sort_by(|a, b| b.accepted.cmp(&a.accepted));
     Ok(found)
 }
 
-async fn of_commit(
-    api: &Api,
-    _story: &EventStory,
-    repository: &Repository,
-    sha: &Sha,
-) -> Result<Vec<StatusRow>, Problem> {
+async fn of_commit(api: &Api, repository: &Repository, sha: &Sha) -> Result<Vec<StatusRow>, Problem> {
     let (mut rows, mut cursor) = (Vec::new(), None);
     for _ in 0..STATUS_PAGES {
         let page = api.reader.statuses(repository, sha, LIMIT, cursor.as_deref()).await;

@@ -14,11 +14,13 @@ mod statuses;
 
 use std::sync::Arc;
 
+use axum::extract::rejection::PathRejection;
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use domain::error::PortError;
+use domain::ids::EventId;
 use domain::ports::{BodyReader, Clock, EventReader, Ids, Secrets, StatusQueue};
 use http::{HeaderValue, StatusCode, header};
 use lambda::http::guard::{Hosts, guarded};
@@ -58,7 +60,7 @@ pub fn router(api: Arc<Api>, hosts: Hosts) -> Router {
         .route("/v1/commits/{owner}/{repository}/{sha}/statuses", get(commits::statuses))
         .route("/health", get(health))
         // Where the 202 of a delivery points to.
-        .route("/events/{id}", get(|Path(id): Path<String>| async move { to_event(&id) }))
+        .route("/events/{id}", get(to_event))
         .method_not_allowed_fallback(other_method)
         .fallback(unknown)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
@@ -72,11 +74,10 @@ async fn health(State(api): State<Arc<Api>>) -> Result<Response, Problem> {
     Ok(Json(serde_json::json!({ "status": "ok", "function": "api" })).into_response())
 }
 
-fn to_event(id: &str) -> Response {
-    match domain::ids::EventId::parse(id) {
-        Ok(id) => Redirect::to(&format!("/v1/events/{id}")).into_response(),
-        Err(bad) => bad_request(bad.to_string()).into_response(),
-    }
+async fn to_event(path: Result<Path<String>, PathRejection>) -> Result<Redirect, Problem> {
+    let Path(id) = path.map_err(|_| not_text())?;
+    let id = EventId::parse(&id).map_err(|bad| bad_request(format!("{bad}.")))?;
+    Ok(Redirect::to(&format!("/v1/events/{id}")))
 }
 
 async fn other_method() -> Problem {
@@ -95,10 +96,15 @@ fn bad_request(detail: impl Into<String>) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, "bad-request", "Bad request", detail)
 }
 
+/// A path with escapes that are no UTF-8.
+fn not_text() -> Problem {
+    bad_request("The address holds bytes that are no text.")
+}
+
 /// The store or a queue did not answer. What it said goes to the log, not to the caller.
 fn unavailable(error: &PortError) -> Problem {
     tracing::error!(%error, "a request could not be answered");
-    let detail = "Hookyard cannot reach its store right now. Deliveries are still accepted; try again in a moment.";
+    let detail = "Hookyard cannot reach its store or its queue right now. Try again in a moment.";
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Not available now", detail)
 }
 

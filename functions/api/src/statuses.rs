@@ -8,7 +8,6 @@ use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::response::{IntoResponse, Response};
 use domain::ids::{Repository, Sha, StatusId};
-use domain::ports::Clock;
 use domain::statuses::message::StatusMessage;
 use domain::statuses::request::{self, Item, Request};
 use domain::statuses::{Accepted, DESCRIPTION_LIMIT, Via, id};
@@ -96,7 +95,7 @@ fn accept(
     caller: &Caller,
     idempotency_key: Option<&str>,
 ) -> (Vec<Value>, Vec<StatusMessage>) {
-    let at = Clock::now(api.clock.as_ref());
+    let at = api.clock.now();
     let (run, event, via) = match caller {
         Caller::Key => (None, None, Via::Key),
         Caller::Token(grant) => (Some(grant.receipt), Some(grant.event.clone()), Via::Token),

@@ -16,16 +16,16 @@ use crate::{Fanout, answer, seed};
 const HEALTH_TRIES: u32 = 5;
 
 impl Fanout {
-    /// Makes the call that the run's open attempt stands for, and closes it. Errors leave the attempt open: its
-    /// lease runs out, and it counts as cut off.
+    /// Makes the call that the run's open attempt stands for, and closes it.
     pub(crate) async fn call(
         &self,
         arrival: &Arrival,
         run: &mut Run,
         server: &dyn YourServer,
-    ) -> Result<(), PortError> {
+        request: ServerRequest,
+        probe: bool,
+    ) {
         let started_at = run.attempts.last().map_or(run.started_at, |attempt| attempt.started_at);
-        let request = self.request(arrival, run, started_at).await?;
         let before = self.ports.clock.now();
         let reply = server.call(request).await;
         let now = self.ports.clock.now();
@@ -38,7 +38,11 @@ impl Fanout {
                 ending.0.outcome = Outcome::AnswerUnreadable;
             }
             match self.ports.statuses.send(&found.statuses).await {
-                Ok(()) => ending.0.statuses = found.statuses.into_iter().map(|status| status.id).collect(),
+                Ok(()) => {
+                    let named = found.statuses.first().map(|status| status.sha.clone());
+                    ending.0.sha = named.filter(|sha| arrival.event.sha.as_ref() != Some(sha));
+                    ending.0.statuses = found.statuses.into_iter().map(|status| status.id).collect();
+                }
                 Err(error) => {
                     // Not the server's fault, and nothing may be lost: it is asked again under the same id.
                     tracing::warn!(event = %run.event, receipt = %run.receipt, %error, "the statuses of an answer could not be queued");
@@ -49,16 +53,24 @@ impl Fanout {
             }
         }
         let ending = ending.0;
-        self.note_health(server, ending.outcome, now).await;
+        self.note_health(server, ending.outcome, probe, now).await;
         run.end_attempt(ending, now, seed(run));
-        Ok(())
     }
 
-    async fn request(&self, arrival: &Arrival, run: &Run, started_at: Timestamp) -> Result<ServerRequest, PortError> {
-        let keys = self.ports.server_secrets.current().await?;
+    /// What an attempt that starts then sends. Made before the attempt is on record, because what can fail here (a
+    /// secret that cannot be read) is neither the server's fault nor the message's: it is tried again, for as long
+    /// as it takes.
+    pub(crate) async fn request(
+        &self,
+        arrival: &Arrival,
+        run: &Run,
+        started_at: Timestamp,
+    ) -> Result<ServerRequest, PortError> {
+        let keys = self.ports.server_secrets.current().await.map_err(|error| no_secret(&error))?;
         let mut headers = arrival.headers.clone();
         let id = run.receipt.to_string();
-        let signed = webhook::headers(&keys, &id, started_at, &arrival.body);
+        let signed = webhook::headers(&keys, &id, started_at, &arrival.body)
+            .ok_or_else(|| no_secret(&"YOUR_SERVER_SECRET is not whsec_ and base64"))?;
         headers.extend(signed.map(|(name, value)| (name.to_owned(), value)));
         headers.push(("x-hookyard-callback-url".to_owned(), self.call_back.url.clone()));
         if let Some(token) = self.token(&arrival.event, run, started_at).await? {
@@ -79,15 +91,16 @@ impl Fanout {
             sha: Sha::clone(sha),
             exp: at.checked_add(ttl).unwrap_or(Timestamp::MAX).as_second(),
         };
-        Ok(token::mint(&self.ports.callback_secrets.current().await?, &grant))
+        let keys = self.ports.callback_secrets.current().await.map_err(|error| no_secret(&error))?;
+        Ok(token::mint(&keys, &grant))
     }
 
     /// Counts the attempt for or against the server. Losing a race, or the row, costs a count, not the event.
-    async fn note_health(&self, server: &dyn YourServer, outcome: Outcome, now: Timestamp) {
+    async fn note_health(&self, server: &dyn YourServer, outcome: Outcome, probe: bool, now: Timestamp) {
         for _ in 0..HEALTH_TRIES {
             let result = async {
                 let health = self.ports.servers.health(server.key()).await?;
-                match health.after(outcome, now) {
+                match health.after(outcome, probe, now) {
                     None => Ok::<_, PortError>(true),
                     Some(next) => self.ports.servers.save_health(server.key(), &next).await,
                 }
@@ -104,9 +117,15 @@ impl Fanout {
     }
 }
 
+/// Whoever configures us can mend it, so the message waits.
+fn no_secret(why: &dyn std::fmt::Display) -> PortError {
+    PortError::transient(format!("nothing can be sent: {why}"))
+}
+
 /// How an attempt ended, and the body of a 2xx for [`answer::read`].
 fn ending(reply: ServerReply, host: &str, ms: u64, now: Timestamp) -> (Ending, Option<bytes::Bytes>) {
-    let plain = |outcome, note| Ending { outcome, code: None, ms, note, statuses: Vec::new(), retry_after: None };
+    let plain =
+        |outcome, note| Ending { outcome, code: None, ms, note, statuses: Vec::new(), sha: None, retry_after: None };
     match reply {
         ServerReply::TimedOut => (plain(Outcome::Timeout, None), None),
         ServerReply::Unreachable(why) => (plain(Outcome::Unreachable, Some(why)), None),
@@ -135,7 +154,7 @@ fn delay(text: &str, now: Timestamp) -> Option<std::time::Duration> {
 
 /// The trace goes on if the way here carried one; otherwise the receipt is its id, so that it can be found.
 fn traceparent(arrival: &Arrival, run: &Run) -> String {
-    let span = run.receipt.0.as_u64_pair().1 ^ u64::from(run.tries());
+    let span = run.receipt.0.as_u64_pair().1 ^ u64::from(run.tries() + 1);
     let trace = arrival.traceparent.as_deref().and_then(|parent| parent.get(3..35)).map(str::to_owned);
     let trace = trace.unwrap_or_else(|| run.receipt.0.simple().to_string());
     format!("00-{trace}-{:016x}-01", span.max(1))

@@ -69,13 +69,12 @@ impl Fanout {
         Self { ports, call_back }
     }
 
-    async fn take(&self, arrival: &Arrival) -> Result<Verdict, PortError> {
+    async fn take(&self, arrival: &Arrival, message: &str) -> Result<Verdict, PortError> {
         let now = self.ports.clock.now();
         let recorded = self.ports.log.look_up(&arrival.event.id, arrival.receipt).await?;
-        let working = if recorded.redelivery { EventStatus::Reprocessing } else { EventStatus::Processing };
         let mut run = match recorded.run {
             None => arrival.new_run(recorded.redelivery, now),
-            Some(mut run) => match run.take_up(now, working) {
+            Some(mut run) => match run.take_up(now, run.working(recorded.redelivery), message) {
                 TakeUp::Go => run,
                 TakeUp::Finished => {
                     tracing::info!(event = %run.event, receipt = %run.receipt, "a copy of a finished receipt was dropped");
@@ -107,10 +106,13 @@ impl Fanout {
                 };
                 match self.admit(&run, server.as_ref(), now).await? {
                     Admission::Rest(at) => self.park(&mut run, at, now),
-                    Admission::Go | Admission::Probe => {
+                    admitted @ (Admission::Go | Admission::Probe) => {
+                        let request = self.request(arrival, &run, now).await?;
+                        let working = run.working(recorded.redelivery);
                         run.start_attempt(now, working);
                         self.save(arrival, &mut run).await?;
-                        self.call(arrival, &mut run, server.as_ref()).await?;
+                        let probe = admitted == Admission::Probe;
+                        self.call(arrival, &mut run, server.as_ref(), request, probe).await;
                     }
                 }
             }
@@ -167,7 +169,7 @@ impl Fanout {
 impl HandleMessage for Fanout {
     async fn handle(&self, message: &Message, _later: &[Message]) -> Result<Verdict, PortError> {
         match arrival::open(message, self.ports.bodies.as_ref()).await? {
-            Ok(arrival) => self.take(&arrival).await,
+            Ok(arrival) => self.take(&arrival, &message.id).await,
             Err(reason) => Ok(Verdict::DeadLetter { reason }),
         }
     }

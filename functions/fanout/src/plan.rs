@@ -36,8 +36,8 @@ async fn is_echo(arrival: &Arrival, heads: &dyn HeadReader) -> Result<bool, Port
         return Ok(false);
     };
     let head = heads.head(&ContextKey::new(repository.clone(), sha.clone(), &told.content.context)).await?;
+    let by_id = told.id.is_some_and(|id| head.recent.contains(&id));
     let last = head.last.as_ref().filter(|last| last.github_id.is_some());
-    let by_id = last.is_some_and(|last| last.github_id == told.id);
     let by_content = last.is_some_and(|last| last.content.same_as(&told.content));
     let by_intent = head.intent.is_some_and(|intent| intent.status.content.same_as(&told.content));
     Ok(by_id || by_content || by_intent)

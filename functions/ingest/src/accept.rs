@@ -10,6 +10,7 @@ use domain::run::AskedBy;
 use domain::signature::{self, Rejection, Verified};
 use http::{HeaderMap, StatusCode, header};
 use lambda::http::problem::Problem;
+use tokio::sync::Semaphore;
 
 use crate::body::{self, Refused};
 use crate::{Ingest, PublicBase};
@@ -22,10 +23,10 @@ pub(crate) struct Accepted {
     pub(crate) location: Option<String>,
 }
 
-pub(crate) async fn accept(ingest: &Ingest, request: Request) -> Result<Accepted, Problem> {
+pub(crate) async fn accept(ingest: &Ingest, large: &Semaphore, request: Request) -> Result<Accepted, Problem> {
     let (parts, body) = request.into_parts();
     let headers = &parts.headers;
-    let bytes = body::read(headers, body, ingest.clock.as_ref()).await.map_err(|refused| match refused {
+    let bytes = body::read(headers, body, ingest.clock.as_ref(), large).await.map_err(|refused| match refused {
         Refused::TooLarge => problem(
             StatusCode::PAYLOAD_TOO_LARGE,
             "too-large",
@@ -50,11 +51,11 @@ pub(crate) async fn accept(ingest: &Ingest, request: Request) -> Result<Accepted
     let verified = verify(ingest, headers, bytes).await?;
     let named = delivery::name(|name| headers.get_all(name).iter().map(http::HeaderValue::as_bytes))
         .map_err(|bad| bad_delivery(&bad))?;
-    let location = parts
-        .extensions
-        .get::<PublicBase>()
-        .map(|base| base.0.as_str())
-        .or(ingest.public_url.as_deref())
+    let of_request = parts.extensions.get::<PublicBase>().map(|base| base.0.as_str());
+    let location = ingest
+        .public_url
+        .as_deref()
+        .or(of_request)
         .map(|base| format!("{}/events/{}", base.trim_end_matches('/'), named.event));
     publish(ingest, headers, content_type, &verified, named, location).await
 }

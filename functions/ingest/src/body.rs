@@ -8,6 +8,7 @@ use futures_util::future::{Either, select};
 use futures_util::{StreamExt, pin_mut};
 use http::{HeaderMap, header};
 use jiff::SignedDuration;
+use tokio::sync::Semaphore;
 
 /// How much of a body that is too large is read and dropped, and for how long: a sender that is still writing
 /// when the connection closes sees a reset instead of the 413.
@@ -16,6 +17,13 @@ const DRAIN: (usize, SignedDuration) = (64 * 1024 * 1024, SignedDuration::from_s
 /// How long a whole body may take. GitHub gives up after 10 s, GitHub Enterprise Server after 30 s (GitHub Docs,
 /// "Best practices for using webhooks").
 const PATIENCE: SignedDuration = SignedDuration::from_secs(30);
+
+/// A body over this, or of unknown length, takes one of [`LARGE_AT_ONCE`] places: whoever has not shown a signature
+/// yet cannot make us hold more than that many times [`BODY_LIMIT`]. GitHub's are rarely over 64 KB.
+const SMALL: usize = 1 << 20;
+
+/// Large bodies at once; others wait for a place, within [`PATIENCE`].
+pub(crate) const LARGE_AT_ONCE: usize = 8;
 
 /// Why there is no body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,15 +34,25 @@ pub(crate) enum Refused {
     Broken,
 }
 
-pub(crate) async fn read(headers: &HeaderMap, body: Body, clock: &dyn Clock) -> Result<Bytes, Refused> {
+pub(crate) async fn read(
+    headers: &HeaderMap,
+    body: Body,
+    clock: &dyn Clock,
+    large: &Semaphore,
+) -> Result<Bytes, Refused> {
     let declared = headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
     let mut stream = body.into_data_stream();
     let mut seen = 0;
     let result = match declared {
         Some(length) if length > BODY_LIMIT => Err(Refused::TooLarge),
-        _ => within(clock, PATIENCE, collect(&mut stream, declared.unwrap_or(0), &mut seen))
-            .await
-            .unwrap_or(Err(Refused::Broken)),
+        _ => within(clock, PATIENCE, async {
+            let small = declared.is_some_and(|length| length <= SMALL);
+            // Nobody closes it; were it closed, going on without a place is right.
+            let _place = if small { None } else { large.acquire().await.ok() };
+            collect(&mut stream, declared.unwrap_or(0), &mut seen).await
+        })
+        .await
+        .unwrap_or(Err(Refused::Broken)),
     };
     if result == Err(Refused::TooLarge) {
         within(clock, DRAIN.1, drain(&mut stream, seen)).await;

@@ -18,6 +18,7 @@ use domain::ports::{BodyWriter, Clock, EventBus, Ids, Secrets};
 use http::{HeaderValue, StatusCode, header};
 use lambda::http::guard::{Hosts, guarded};
 use lambda::http::problem::Problem;
+use tokio::sync::Semaphore;
 
 use crate::accept::Accepted;
 
@@ -45,13 +46,21 @@ pub struct PublicBase(pub String);
 /// The webhook port: `POST /github` and `GET /health`. `POST /github` is signed and answers to every host; the rest
 /// is guarded.
 pub fn router(ingest: Arc<Ingest>, hosts: Hosts) -> Router {
+    let port = Port { ingest, large: Arc::new(Semaphore::new(body::LARGE_AT_ONCE)) };
     let guarded = guarded(Router::new().route("/health", get(health)).fallback(unknown), hosts);
-    let signed = Router::new().route("/github", post(github).fallback(only_post)).with_state(ingest);
+    let signed = Router::new().route("/github", post(github).fallback(only_post)).with_state(port);
     signed.merge(guarded)
 }
 
-async fn github(State(ingest): State<Arc<Ingest>>, request: Request) -> Response {
-    match accept::accept(&ingest, request).await {
+/// What the port's requests share.
+#[derive(Clone)]
+struct Port {
+    ingest: Arc<Ingest>,
+    large: Arc<Semaphore>,
+}
+
+async fn github(State(Port { ingest, large }): State<Port>, request: Request) -> Response {
+    match accept::accept(&ingest, &large, request).await {
         Ok(accepted) => answer(accepted),
         Err(problem) => refuse(problem),
     }

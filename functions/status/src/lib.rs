@@ -79,7 +79,7 @@ impl Writer {
         let mut head = self.log.head(&key).await?;
         if let Some(intent) = head.intent.clone() {
             head = match self.settle(&key, head, &intent, status, credential.as_ref()).await? {
-                Settled::Clear(head) => head,
+                Settled::Clear(head) => *head,
                 Settled::Stands(github_id) => return Ok(self.written(row, github_id)),
                 Settled::Later(until, reason, why) => return Ok(End::Wait(until, reason, why)),
                 Settled::Crowded => return Ok(End::Crowded),
@@ -106,6 +106,7 @@ impl Writer {
         let waited = self.pace.last_pause(&credential).await?.filter(|pause| pause.until > status.accepted.at);
         if waited.is_some()
             && let Some(next) = next.filter(|next| may_skip(&head, status, next))
+            && self.is_open(next).await?
         {
             let why = format!("A newer one ({}) was accepted while GitHub's pause lasted.", next.content.state);
             return Ok(End::Ended(StatusOutcome::Superseded, None, why));
@@ -119,10 +120,10 @@ impl Writer {
         }
         let started_at = self.clock.now();
         let intent = Intent { status: as_written(status, None), started_at };
-        let head = self.save_head(&key, &Head { intent: Some(intent), ..head }).await?;
+        let head = self.save_head(&key, &Head { intent: Some(intent.clone()), ..head }).await?;
         let reply = self.github.post(&credential, &status.repository, &status.sha, &status.content).await;
         drop(permit);
-        self.after_post(&key, head, status, row, &credential, started_at, reply).await
+        self.after_post(&key, head, status, row, &credential, &intent, reply).await
     }
 
     #[expect(clippy::too_many_arguments, reason = "one POST and everything it was about; used once")]
@@ -133,7 +134,7 @@ impl Writer {
         status: &StatusMessage,
         row: &mut StatusRow,
         credential: &CredentialId,
-        started_at: Timestamp,
+        intent: &Intent,
         reply: PostReply,
     ) -> Result<End, PortError> {
         let now = self.clock.now();
@@ -143,13 +144,13 @@ impl Writer {
                 return Ok(self.written(row, github_id));
             }
             PostReply::NotSent(why) => {
-                self.pace.never_sent(&status.id);
+                self.pace.never_sent(intent);
                 self.save_head(key, &head.without_intent()).await?;
-                self.pace.settled(&status.id);
+                self.pace.settled(intent);
                 let why = format!("GitHub could not be reached: {why}");
                 return Ok(End::Wait(later(now, row, 2), None, why));
             }
-            PostReply::Unknown(why) => return Ok(unknown(now, row, started_at, &why)),
+            PostReply::Unknown(why) => return Ok(unknown(now, row, intent.started_at, &why)),
             PostReply::Answered(answer) => answer,
         };
         let before = self.pace.last_pause(credential).await?;
@@ -161,13 +162,19 @@ impl Writer {
             Meaning::Limited(pause) => {
                 // The pause first: if we die here, the intent only costs a look at GitHub.
                 self.pace.pause(credential, pause).await?;
-                self.pace.never_sent(&status.id);
+                self.pace.never_sent(intent);
                 self.save_head(key, &head.without_intent()).await?;
-                self.pace.settled(&status.id);
+                self.pace.settled(intent);
                 Ok(paused(pause))
             }
-            Meaning::Unknown(why) => Ok(unknown(now, row, started_at, &why)),
+            Meaning::Unknown(why) => Ok(unknown(now, row, intent.started_at, &why)),
         }
+    }
+
+    /// Whether a status has not ended: a copy of one that has would be acknowledged without being written.
+    async fn is_open(&self, status: &StatusMessage) -> Result<bool, PortError> {
+        let row = self.log.status(&status.repository, &status.sha, &status.id).await?;
+        Ok(row.is_none_or(|row| !row.outcome.is_final()))
     }
 
     /// Writes the head and returns it as it now stands. Somebody else's version means that this message is in two
@@ -184,6 +191,15 @@ impl Writer {
         row.github_id = Some(github_id);
         row.written_at = Some(self.clock.now());
         End::Ended(StatusOutcome::Written, None, String::new())
+    }
+
+    /// What stands behind a waiting status of its context waits as long, and its row says so.
+    async fn record_waiting(&self, status: &StatusMessage, until: Timestamp) -> Result<(), PortError> {
+        if self.log.status(&status.repository, &status.sha, &status.id).await?.is_some() {
+            return Ok(());
+        }
+        let why = "An earlier status of this context waits.".to_owned();
+        self.log.save_status(&StatusRow { until: Some(until), why: Some(why), ..status.row() }).await
     }
 
     async fn record(&self, mut row: StatusRow, end: End) -> Result<Verdict, PortError> {
@@ -222,8 +238,15 @@ impl HandleMessage for Writer {
             return Ok(Verdict::DeadLetter { reason: "not a status message of a known version".to_owned() });
         };
         // Only its own context can make a status pointless; groups hold one context each.
-        let next = later.first().and_then(|next| StatusMessage::decode(&next.body).ok());
-        self.take(&status, next.filter(|next| next.key() == status.key()).as_ref()).await
+        let behind = || later.iter().filter_map(|next| StatusMessage::decode(&next.body).ok());
+        let next = behind().next().filter(|next| next.key() == status.key());
+        let verdict = self.take(&status, next.as_ref()).await?;
+        if let Verdict::Defer { until, .. } = verdict {
+            for waiting in behind() {
+                self.record_waiting(&waiting, until).await?;
+            }
+        }
+        Ok(verdict)
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use domain::error::PortError;
 use domain::ids::{CredentialId, StatusId};
 use domain::ports::{Clock, Pause, PauseLog};
+use domain::statuses::Intent;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -28,7 +29,7 @@ pub(crate) struct Pace {
     clock: Arc<dyn Clock>,
     places: Mutex<HashMap<CredentialId, Places>>,
     read: Mutex<HashMap<CredentialId, (Timestamp, Option<Pause>)>>,
-    never_sent: Mutex<HashSet<StatusId>>,
+    never_sent: Mutex<HashSet<(StatusId, Timestamp)>>,
 }
 
 #[derive(Clone)]
@@ -85,18 +86,19 @@ impl Pace {
         self.log.save_pause(credential, pause).await
     }
 
-    /// This process knows that the POST of that status did not happen: its intent needs no look at GitHub.
-    pub(crate) fn never_sent(&self, id: &StatusId) {
-        lock(&self.never_sent).insert(id.clone());
+    /// This process knows that the POST of that intent did not happen: it needs no look at GitHub. A later intent of
+    /// the same status has another `started_at`, and is not meant.
+    pub(crate) fn never_sent(&self, intent: &Intent) {
+        lock(&self.never_sent).insert(mark(intent));
     }
 
-    pub(crate) fn was_never_sent(&self, id: &StatusId) -> bool {
-        lock(&self.never_sent).contains(id)
+    pub(crate) fn was_never_sent(&self, intent: &Intent) -> bool {
+        lock(&self.never_sent).contains(&mark(intent))
     }
 
-    /// Its intent is gone.
-    pub(crate) fn settled(&self, id: &StatusId) {
-        lock(&self.never_sent).remove(id);
+    /// The intent is gone.
+    pub(crate) fn settled(&self, intent: &Intent) {
+        lock(&self.never_sent).remove(&mark(intent));
     }
 
     async fn look(&self, credential: &CredentialId, now: Timestamp) -> Result<Option<Pause>, PortError> {
@@ -111,6 +113,10 @@ impl Pace {
         lock(&self.read).insert(credential.clone(), (now, pause));
         Ok(pause)
     }
+}
+
+fn mark(intent: &Intent) -> (StatusId, Timestamp) {
+    (intent.status.id.clone(), intent.started_at)
 }
 
 /// A poisoned lock only means that a test's panic passed by; the maps are never left half-changed.

@@ -19,7 +19,7 @@ const MOST_PAGES: u32 = 50;
 /// What became of it.
 pub(crate) enum Settled {
     /// The head has no intent any more; decide as if it had never had one.
-    Clear(Head),
+    Clear(Box<Head>),
     /// It was the very status in hand, and it stands.
     Stands(u64),
     /// Too early to say, or GitHub cannot be asked now.
@@ -49,10 +49,10 @@ impl Writer {
         credential: Option<&CredentialId>,
     ) -> Result<Settled, PortError> {
         let ours = intent.status.id == status.id;
-        if self.pace.was_never_sent(&intent.status.id) {
+        if self.pace.was_never_sent(intent) {
             let head = self.save_head(key, &head.without_intent()).await?;
-            self.pace.settled(&intent.status.id);
-            return Ok(Settled::Clear(head));
+            self.pace.settled(intent);
+            return Ok(Settled::Clear(Box::new(head)));
         }
         let ripe = intent.started_at.checked_add(SETTLE_AFTER).unwrap_or(intent.started_at);
         if self.clock.now() < ripe {
@@ -61,7 +61,7 @@ impl Writer {
         }
         let Some(credential) = credential else {
             // The token was taken away: there is nobody to ask, and nobody to write twice.
-            return Ok(Settled::Clear(self.save_head(key, &head.without_intent()).await?));
+            return Ok(Settled::Clear(Box::new(self.save_head(key, &head.without_intent()).await?)));
         };
         match self.search(key, &head, intent, credential).await? {
             Search::Found(github_id) => {
@@ -71,15 +71,15 @@ impl Writer {
                     return Ok(Settled::Stands(github_id));
                 }
                 self.record_other(key, intent, github_id).await?;
-                Ok(Settled::Clear(head))
+                Ok(Settled::Clear(Box::new(head)))
             }
-            Search::Absent => Ok(Settled::Clear(self.save_head(key, &head.without_intent()).await?)),
+            Search::Absent => Ok(Settled::Clear(Box::new(self.save_head(key, &head.without_intent()).await?))),
             Search::Later(until, reason, why) => Ok(Settled::Later(until, reason, why)),
             Search::Crowded => Ok(Settled::Crowded),
             Search::Refused(reason, why) => {
                 let head = self.save_head(key, &head.without_intent()).await?;
                 let why = format!("{why} Whether an earlier attempt was applied could not be found out.");
-                if ours { Ok(Settled::Blind(reason, why)) } else { Ok(Settled::Clear(head)) }
+                if ours { Ok(Settled::Blind(reason, why)) } else { Ok(Settled::Clear(Box::new(head))) }
             }
         }
     }

@@ -227,8 +227,15 @@ async fn our_own_status_comes_back_as_an_echo_and_goes_nowhere() {
         .to_string()
     };
     let echo = yard.webhook_of("status", status(id, "fine")).send().await.accepted();
-    let foreign = yard.webhook_of("status", status(id + 1, "somebody else's")).send().await.accepted();
+    let foreign = yard.webhook_of("status", status(id + 100, "somebody else's")).send().await.accepted();
     yard.idle().await;
+    // GitHub tells of the one before when we have written the next already.
+    yard.advance(1);
+    yard.call_back_openly().about(REPOSITORY, SHA).status("ci", "failure", "oh").accepted().await;
+    yard.idle().await;
+    let late = yard.webhook_of("status", status(id, "told late, in words of GitHub's own")).send().await.accepted();
+    yard.idle().await;
+    assert_eq!(yard.event(&late).await["reason"], "echo of our own status");
     let echo = yard.event(&echo).await;
     assert_eq!((&echo["status"], &echo["reason"]), (&json!("ignored"), &json!("echo of our own status")));
     assert_eq!(yard.event(&foreign).await["status"], "processed");

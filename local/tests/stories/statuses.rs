@@ -138,7 +138,9 @@ async fn a_token_expires_and_says_so_and_a_forged_one_says_less() {
     assert_eq!(expired.code, 401);
     assert!(expired.json()["detail"].as_str().unwrap().contains("expired"));
     let token = call.header("x-hookyard-callback-token").unwrap();
-    let forged = yard.call_back_openly().bearer(&format!("{}A", &token[..token.len() - 1])).status("ci", "success", "");
+    let (start, end) = token.split_at(token.len() - 10);
+    let swapped = if end.starts_with('A') { "B" } else { "A" };
+    let forged = yard.call_back_openly().bearer(&format!("{start}{swapped}{}", &end[1..])).status("ci", "success", "");
     let forged = forged.send().await;
     assert_eq!(forged.code, 401);
     assert!(!forged.json()["detail"].as_str().unwrap().contains("expired"));
@@ -152,6 +154,9 @@ async fn an_answer_may_name_another_commit_but_not_another_repository() {
     let other_commit = json!({ "sha": OTHER, "statuses": [{ "name": "ci", "status": "pending" }] });
     opened(&yard, Answer::json(&other_commit)).await;
     assert_eq!(yard.told(OTHER, "ci"), ["pending"]);
+    let list = yard.get("/v1/events").await.json();
+    let event = yard.event(list["events"][0]["id"].as_str().unwrap()).await;
+    assert_eq!(event["statuses"].as_array().unwrap().len(), 1, "the event knows of it");
     let other_repository = json!({ "repository": "evil/other", "statuses": [{ "name": "ci", "status": "success" }] });
     yard.server().answer(Answer::json(&other_repository));
     let event = yard.pull_request(7, SHA).send().await.accepted();
@@ -275,4 +280,21 @@ async fn pages_of_others_cannot_write_or_read() {
     assert_eq!(rebound.unwrap().code, 421);
     yard.idle().await;
     assert_eq!(yard.github().requests().len(), 0);
+}
+
+#[tokio::test]
+async fn under_its_public_name_the_gateway_is_never_open() {
+    let yard = SetUp { public_url: Some("https://hooks.example"), ..SetUp::default() }.start().await;
+    let call = opened(&yard, Answer::status(200)).await;
+    assert_eq!(call.header("x-hookyard-callback-url"), Some("https://hooks.example/v1/statuses"));
+    // What a tunnel hands on: the public name, on the loopback port.
+    let public = [("host", "hooks.example")];
+    let reply = standin::http::send("GET", &format!("{}/v1/events", yard.api), &public, "").await.unwrap();
+    assert_eq!(reply.code, 401);
+    let open = yard.call_back_openly().about(REPOSITORY, SHA).status("ci", "success", "");
+    assert_eq!(open.header("host", "hooks.example").send().await.code, 401);
+    let token = yard.call_back(&call).status("ci", "success", "").header("host", "hooks.example");
+    assert_eq!(token.send().await.code, 202, "a token opens under any of our names");
+    assert_eq!(yard.get("/v1/events").await.code, 200, "and this machine stays open to itself");
+    yard.idle().await;
 }

@@ -62,15 +62,15 @@ impl EventStatus {
     /// The one table of legal transitions. Within one run only; that a newer receipt takes the event over
     /// is [`EventStatus::may_be_taken_over`].
     ///
-    /// `errored → processing` and `errored → reprocessing` exist for a redriven dead letter: the same receipt,
-    /// set aside by Hookyard's own fault (`internal`), gets its run back.
+    /// What follows `errored` exists for a redriven dead letter: the same receipt, set aside by Hookyard's own fault
+    /// (`internal`), gets its run back, and may find the server resting, or gone from the settings.
     pub fn may_become(self, next: Self) -> bool {
         use EventStatus as S;
         match self {
             S::Processing => !matches!(next, S::Reprocessing),
             S::Reprocessing => !matches!(next, S::Processing),
             S::Unprocessed => true,
-            S::Errored => matches!(next, S::Processing | S::Reprocessing | S::Errored),
+            S::Errored => next != S::Processed,
             S::Processed | S::Ignored | S::Unhandled => self == next,
         }
     }
@@ -214,7 +214,7 @@ mod tests {
             ("processing", "1  1  1  1  1  1  0"),
             ("unprocessed", "1  1  1  1  1  1  1"),
             ("processed", "0  0  1  0  0  0  0"),
-            ("errored", "1  0  0  1  0  0  1"),
+            ("errored", "1  1  0  1  1  1  1"),
             ("ignored", "0  0  0  0  1  0  0"),
             ("unhandled", "0  0  0  0  0  1  0"),
             ("reprocessing", "0  1  1  1  1  1  1"),

@@ -121,10 +121,11 @@ pub fn status_event(json: &[u8]) -> Option<StatusEvent> {
     Some(StatusEvent {
         id: id.and_then(|raw| serde_json::from_str(raw.get()).ok()),
         content: crate::statuses::Content {
-            context: string(context)?,
-            state: crate::statuses::State::from_word(&string(state)?)?,
-            description: string(description),
-            target_url: string(target_url),
+            // Not cut: it is compared with what we wrote, and a link may have 2,048 characters.
+            context: whole(context)?,
+            state: crate::statuses::State::from_word(&whole(state)?)?,
+            description: whole(description),
+            target_url: whole(target_url),
         },
     })
 }
@@ -142,7 +143,11 @@ fn cut(text: String) -> String {
 }
 
 fn string(raw: Option<&RawValue>) -> Option<String> {
-    serde_json::from_str::<Option<String>>(raw?.get()).ok().flatten().map(cut)
+    whole(raw).map(cut)
+}
+
+fn whole(raw: Option<&RawValue>) -> Option<String> {
+    serde_json::from_str::<Option<String>>(raw?.get()).ok().flatten()
 }
 
 fn nested<'a>(raw: Option<&'a RawValue>, name: &str) -> Option<&'a RawValue> {

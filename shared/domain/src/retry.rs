@@ -102,13 +102,17 @@ impl ServerHealth {
         Self { probe_at: Some(until), ..self.clone() }
     }
 
-    /// The row after an attempt, or none when nothing changes.
+    /// The row after an attempt, or none when nothing changes. `probe` is whether it was admitted as one: of the
+    /// calls that were under way when the server went to rest, failures say nothing new.
     ///
     /// A success wakes it. A final answer does not count among the failures, but to a probe it is proof that
     /// somebody is there, so it wakes it as well.
     #[must_use]
-    pub fn after(&self, outcome: crate::run::Outcome, now: Timestamp) -> Option<Self> {
+    pub fn after(&self, outcome: crate::run::Outcome, probe: bool, now: Timestamp) -> Option<Self> {
         if outcome.tires() {
+            if self.is_resting() && !probe {
+                return None;
+            }
             let failures = self.failures.saturating_add(1).min(FAILURES_BEFORE_REST);
             let was_resting = self.is_resting();
             let probes = if was_resting { self.probes.saturating_add(1) } else { 0 };
@@ -170,22 +174,23 @@ mod tests {
     fn five_failures_rest_one_probe_success_wakes() {
         let mut health = ServerHealth::default();
         for _ in 0..4 {
-            health = health.after(Outcome::Error, t(0)).unwrap();
+            health = health.after(Outcome::Error, false, t(0)).unwrap();
             assert_eq!(health.admit(t(0), 1), Admission::Go);
         }
-        assert_eq!(health.after(Outcome::Denied, t(0)), None, "a final answer neither counts nor clears");
-        assert_eq!(health.after(Outcome::CutOff, t(0)), None, "our own cut-off neither");
-        health = health.after(Outcome::Timeout, t(0)).unwrap();
+        assert_eq!(health.after(Outcome::Denied, false, t(0)), None, "a final answer neither counts nor clears");
+        assert_eq!(health.after(Outcome::CutOff, false, t(0)), None, "our own cut-off neither");
+        health = health.after(Outcome::Timeout, false, t(0)).unwrap();
         assert!(matches!(health.admit(t(0), 1), Admission::Rest(at) if at > t(5)));
         assert_eq!(health.admit(t(5), 1), Admission::Probe);
+        assert_eq!(health.after(Outcome::Timeout, false, t(3)), None, "a call from before says nothing new");
         let probing = health.probing(t(5));
         assert!(matches!(probing.admit(t(6), 1), Admission::Rest(_)), "one probe at a time");
         assert_eq!(probing.admit(t(35), 1), Admission::Probe, "a probe that died is replaced after its lease");
-        let failed = probing.after(Outcome::Unreachable, t(6)).unwrap();
+        let failed = probing.after(Outcome::Unreachable, true, t(6)).unwrap();
         assert!(matches!(failed.admit(t(15), 1), Admission::Rest(_)), "the rest grows");
         assert_eq!(failed.admit(t(16), 1), Admission::Probe);
-        let awake = failed.after(Outcome::Taken, t(16)).unwrap();
+        let awake = failed.after(Outcome::Taken, false, t(16)).unwrap();
         assert_eq!(awake, ServerHealth { version: failed.version, ..ServerHealth::default() });
-        assert_eq!(failed.after(Outcome::Rejected, t(16)), Some(awake), "an answer to a probe is a sign of life");
+        assert_eq!(failed.after(Outcome::Rejected, true, t(16)), Some(awake), "an answer to a probe is a sign of life");
     }
 }

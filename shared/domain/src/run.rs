@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::event::{EventStatus, LastAnswer};
-use crate::ids::{EventId, ReceiptId, StatusId};
+use crate::ids::{EventId, ReceiptId, Sha, StatusId};
 use crate::reasons::FailureReason;
 use crate::retry;
 
@@ -152,12 +152,23 @@ pub struct Attempt {
     pub note: Option<String>,
     /// Ids of the statuses that its answer brought and that were accepted.
     pub statuses: Vec<StatusId>,
+    /// The commit they are about, when the answer named another than the event's.
+    pub sha: Option<Sha>,
 }
 
 impl Attempt {
     /// An attempt that begins now.
     pub fn open(started_at: Timestamp) -> Self {
-        Self { started_at, ended_at: None, outcome: None, code: None, ms: None, note: None, statuses: Vec::new() }
+        Self {
+            started_at,
+            ended_at: None,
+            outcome: None,
+            code: None,
+            ms: None,
+            note: None,
+            statuses: Vec::new(),
+            sha: None,
+        }
     }
 }
 
@@ -174,6 +185,8 @@ pub struct Ending {
     pub note: Option<String>,
     /// Statuses accepted from its answer.
     pub statuses: Vec<StatusId>,
+    /// The commit they are about, when the answer named another than the event's.
+    pub sha: Option<Sha>,
     /// The server's `Retry-After`, already read as a delay.
     pub retry_after: Option<Duration>,
 }
@@ -203,6 +216,8 @@ pub struct Run {
     pub reason: Option<String>,
     /// How often its process died with an attempt open, since it was last redriven.
     pub cut_offs: u32,
+    /// The id of the message that was dead-lettered for it.
+    pub set_aside: Option<String>,
     /// Calls of the server, oldest first.
     pub attempts: Vec<Attempt>,
     /// For conditional writes: grows with each.
@@ -237,6 +252,7 @@ impl Run {
             failure: None,
             reason: None,
             cut_offs: 0,
+            set_aside: None,
             attempts: Vec::new(),
             version: 0,
         }
@@ -253,16 +269,22 @@ impl Run {
         Some(LastAnswer { code: last.code, ms: last.ms.unwrap_or(0) })
     }
 
-    /// Decides what a message that finds this row should do, and closes an attempt whose process is gone.
-    /// A run that ended as `internal` was dead-lettered; its message can only be back because somebody
-    /// redrove it, so it starts over with a clean count.
-    pub fn take_up(&mut self, now: Timestamp, working: EventStatus) -> TakeUp {
+    /// Decides what the message of that id, which finds this row, should do; closes an attempt whose process is gone.
+    ///
+    /// A run that ended as `internal` was dead-lettered. A message of another id can only be there because somebody
+    /// redrove it (a redrive sends it anew), so it starts over with a clean count; the same id is a copy that has to
+    /// be set aside as well.
+    pub fn take_up(&mut self, now: Timestamp, working: EventStatus, message: &str) -> TakeUp {
         if self.state.is_final() {
             if self.failure != Some(FailureReason::Internal) {
                 return TakeUp::Finished;
             }
+            if self.set_aside.as_deref() == Some(message) {
+                return TakeUp::TooManyCutOffs;
+            }
             self.state = working;
             self.failure = None;
+            self.set_aside = None;
             self.ended_at = None;
             self.cut_offs = 0;
             self.started_at = now;
@@ -279,12 +301,24 @@ impl Run {
             self.cut_offs += 1;
             if self.cut_offs >= MAX_CUT_OFFS {
                 self.finish(EventStatus::Errored, Some(FailureReason::Internal), now);
+                self.set_aside = Some(message.to_owned());
                 return TakeUp::TooManyCutOffs;
             }
         }
         match self.next_attempt_at.filter(|at| *at > now) {
             Some(at) => TakeUp::NotBefore(at),
             None => TakeUp::Go,
+        }
+    }
+
+    /// The state that a run shows while it is worked on. One that is worked on already keeps its own: whether a
+    /// receipt counts as a redelivery may look different once an older one has been recorded.
+    pub fn working(&self, redelivery: bool) -> EventStatus {
+        match self.state {
+            EventStatus::Processing if self.version > 0 => EventStatus::Processing,
+            EventStatus::Reprocessing if self.version > 0 => EventStatus::Reprocessing,
+            _ if redelivery => EventStatus::Reprocessing,
+            _ => EventStatus::Processing,
         }
     }
 
@@ -307,6 +341,7 @@ impl Run {
             open.ms = Some(ending.ms);
             open.note = ending.note;
             open.statuses = ending.statuses;
+            open.sha = ending.sha;
         }
         self.lease_until = None;
         if !ending.outcome.is_retryable() {

@@ -22,12 +22,15 @@ pub fn check_secret(secret: &str) -> Result<(), BadId> {
 }
 
 /// The three headers of one call: `webhook-id`, `webhook-timestamp`, `webhook-signature` with one entry per valid
-/// secret, separated by blanks. A secret that is malformed signs nothing; settings refuse those at the start.
-pub fn headers(keys: &Keyring, id: &str, at: Timestamp, body: &[u8]) -> [(&'static str, String); 3] {
+/// secret, separated by blanks. A secret that is malformed signs nothing; none when that leaves no signature.
+pub fn headers(keys: &Keyring, id: &str, at: Timestamp, body: &[u8]) -> Option<[(&'static str, String); 3]> {
     let timestamp = at.as_second().to_string();
     let signatures: Vec<_> =
         keys.keys().filter_map(key).map(|key| format!("v1,{}", signature(&key, id, &timestamp, body))).collect();
-    [("webhook-id", id.to_owned()), ("webhook-timestamp", timestamp), ("webhook-signature", signatures.join(" "))]
+    if signatures.is_empty() {
+        return None;
+    }
+    Some([("webhook-id", id.to_owned()), ("webhook-timestamp", timestamp), ("webhook-signature", signatures.join(" "))])
 }
 
 fn key(secret: &[u8]) -> Option<Vec<u8>> {
@@ -52,7 +55,8 @@ mod tests {
         // standard-webhooks/standard-webhooks, specification: the test vector shared by its libraries.
         let keys = Keyring::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".into(), None);
         let at = Timestamp::from_second(1_614_265_330).unwrap();
-        let [id, timestamp, signature] = headers(&keys, "msg_p5jXN8AQM9LWM0D4loKWxJek", at, br#"{"test": 2432232314}"#);
+        let [id, timestamp, signature] =
+            headers(&keys, "msg_p5jXN8AQM9LWM0D4loKWxJek", at, br#"{"test": 2432232314}"#).unwrap();
         assert_eq!(id.1, "msg_p5jXN8AQM9LWM0D4loKWxJek");
         assert_eq!(timestamp.1, "1614265330");
         assert_eq!(signature.1, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
@@ -63,7 +67,7 @@ mod tests {
         let old = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
         let new = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
         let keys = Keyring::new(new.into(), Some(old.into()));
-        let [.., (_, signatures)] = headers(&keys, "id", Timestamp::UNIX_EPOCH, b"");
+        let [.., (_, signatures)] = headers(&keys, "id", Timestamp::UNIX_EPOCH, b"").unwrap();
         assert_eq!(signatures.split(' ').count(), 2);
     }
 

@@ -4,6 +4,7 @@
 //! to 2 KB, and is one write unit as long as both are short.
 
 use async_trait::async_trait;
+use aws_sdk_dynamodb::types::AttributeValue;
 use domain::error::PortError;
 use domain::ports::HeadReader;
 use domain::statuses::{ContextKey, Head, Intent, Written};
@@ -40,6 +41,7 @@ fn to_item(key: &Key, head: &Head, expiry: i64) -> Item {
     Fields::of(key)
         .maybe("last", head.last.as_ref().map(|last| written(last).map()))
         .maybe("newest_run", head.newest_run.map(text))
+        .maybe("recent", (!head.recent.is_empty()).then(|| AttributeValue::L(head.recent.iter().map(number).collect())))
         .maybe("intent", intent)
         .put(VERSION, number(head.version + 1))
         .put(EXPIRES_AT, number(expiry))
@@ -51,9 +53,11 @@ fn from_item(item: &Item) -> Result<Head, PortError> {
     let intent = |row: Row<'_>| {
         Ok::<_, PortError>(Intent { status: read_written(row)?, started_at: row.need("started_at", as_time)? })
     };
+    let recent = |value: &AttributeValue| value.as_l().ok()?.iter().map(as_number).collect();
     Ok(Head {
         last: row.maybe("last", as_map)?.map(read_written).transpose()?,
         newest_run: row.maybe("newest_run", as_receipt)?,
+        recent: row.maybe("recent", recent)?.unwrap_or_default(),
         intent: row.maybe("intent", as_map)?.map(intent).transpose()?,
         version: row.need(VERSION, as_number)?,
     })

@@ -45,6 +45,7 @@ fn to_item(run: &Run, expiry: i64) -> Item {
         .maybe("failure", run.failure.map(|failure| text(failure.as_str())))
         .maybe("reason", run.reason.as_ref().map(text))
         .maybe("cut_offs", (run.cut_offs > 0).then(|| number(run.cut_offs)))
+        .maybe("set_aside", run.set_aside.as_ref().map(text))
         .put("attempts", AttributeValue::L(attempts))
         .put(VERSION, number(run.version + 1))
         .put(EXPIRES_AT, number(expiry))
@@ -61,6 +62,7 @@ fn attempt(attempt: &Attempt) -> AttributeValue {
         .maybe("ms", attempt.ms.map(number))
         .maybe("note", attempt.note.as_ref().map(text))
         .maybe("statuses", statuses.map(AttributeValue::L))
+        .maybe("sha", attempt.sha.as_ref().map(text))
         .map()
 }
 
@@ -84,6 +86,7 @@ pub(crate) fn from_item(event: &EventId, item: &Item) -> Result<Run, PortError> 
         failure: row.maybe("failure", word(FailureReason::from_word))?,
         reason: row.maybe("reason", as_owned)?,
         cut_offs: row.maybe("cut_offs", as_number)?.unwrap_or_default(),
+        set_aside: row.maybe("set_aside", as_owned)?,
         attempts: attempts.iter().map(|value| read_attempt(row, value)).collect::<Result<_, _>>()?,
         version: row.need(VERSION, as_number)?,
     })
@@ -100,6 +103,7 @@ fn read_attempt(run: Row<'_>, value: &AttributeValue) -> Result<Attempt, PortErr
         ms: row.maybe("ms", as_number)?,
         note: row.maybe("note", as_owned)?,
         statuses: row.maybe("statuses", statuses)?.unwrap_or_default(),
+        sha: row.maybe("sha", as_id)?,
     })
 }
 

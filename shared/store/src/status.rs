@@ -104,13 +104,11 @@ impl StatusLog for Store {
     async fn save_status(&self, row: &StatusRow) -> Result<(), PortError> {
         let key = Key::status(&row.repository, &row.sha, &row.id);
         let item = to_item(&key, row, self.expiry(row.accepted.at));
-        if row.outcome.is_final() {
-            return self.put(&key, item).await;
-        }
         let mut terms = Terms::default();
         let waiting = terms.value(text(StatusOutcome::Waiting.as_str()));
         let condition = format!("{} OR {} = {waiting}", self.absent(&mut terms), terms.name(OUTCOME));
-        // Refused: it has ended, and what it waited for is of no interest any more.
+        // Refused: it has ended. What it waited for is of no interest any more, and a copy that came to another end
+        // in a second pair of hands saw the head after the first had written it.
         self.put_if(&key, item, condition, terms).await.map(drop)
     }
 }

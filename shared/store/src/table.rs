@@ -68,12 +68,6 @@ impl Store {
         expiry(row).is_none_or(|end| end > self.clock.now().as_second())
     }
 
-    /// Writes the row whatever was there.
-    pub(crate) async fn put(&self, key: &Key, row: Item) -> Result<(), PortError> {
-        let call = self.client.put_item().table_name(&self.table).set_item(Some(row));
-        call.send().await.map(drop).map_err(|failure| failed(&doing("PutItem", key), &failure))
-    }
-
     /// Writes the row if there is none, or only one whose time is over.
     pub(crate) async fn put_if_absent(&self, key: &Key, row: Item) -> Result<Write, PortError> {
         let mut terms = Terms::default();

@@ -23,6 +23,9 @@ pub const CONTEXT_LIMIT: usize = 255;
 /// Longest `target_url` we accept, in bytes.
 pub const TARGET_URL_LIMIT: usize = 2048;
 
+/// How many of our entries a head remembers: more than a server reports before GitHub has told of the first.
+pub const RECENT: usize = 16;
+
 /// The four states of a commit status (GitHub: "REST API endpoints for commit statuses").
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -182,6 +185,8 @@ pub struct Head {
     pub last: Option<Written>,
     /// The newest run that ever wrote here; a key's write does not clear it.
     pub newest_run: Option<ReceiptId>,
+    /// GitHub's ids of our newest entries here, oldest first, at most [`RECENT`]: an echo is recognised by them.
+    pub recent: Vec<u64>,
     /// A POST under way, or of unknown end.
     pub intent: Option<Intent>,
     /// 0 for a context without a row.
@@ -192,7 +197,15 @@ impl Head {
     /// The head after `written` stands: the intent is gone, the newest run never goes back.
     #[must_use]
     pub fn with_written(&self, written: Written) -> Self {
-        Self { newest_run: self.newest_run.max(written.run), last: Some(written), intent: None, version: self.version }
+        let mut recent = self.recent.clone();
+        recent.extend(written.github_id);
+        Self {
+            newest_run: self.newest_run.max(written.run),
+            recent: recent.split_off(recent.len().saturating_sub(RECENT)),
+            last: Some(written),
+            intent: None,
+            version: self.version,
+        }
     }
 
     /// The head without its intent.

@@ -49,6 +49,7 @@ pub async fn any_text_comes_back_as_it_was(table: Table) {
     let ids = ["a", "b"].map(|id| StatusId::parse(id).unwrap());
     run.attempts = vec![
         Attempt {
+            sha: Some(super::samples::sha()),
             ended_at: Some(table.now()),
             outcome: Some(Outcome::Unreachable),
             code: Some(599),

@@ -85,7 +85,7 @@ pub fn body() -> KeptBody {
 
 /// Closes the open attempt of a run.
 pub fn end(run: &mut Run, outcome: Outcome, code: Option<u16>, now: Timestamp) {
-    let ending = Ending { outcome, code, ms: 12, note: None, statuses: Vec::new(), retry_after: None };
+    let ending = Ending { outcome, code, ms: 12, note: None, statuses: Vec::new(), sha: None, retry_after: None };
     run.end_attempt(ending, now, 1);
 }
 
