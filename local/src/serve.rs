@@ -9,6 +9,7 @@ use clap::Args;
 use domain::event::EventStatus;
 use domain::ids::ReceiptId;
 use domain::ports::Clock;
+use domain::run::Outcome;
 use domain::secrets::Keyring;
 use embedded::folder::{DataFolder, FolderSecret, OpenError, SecretName};
 use embedded::queue::{FANOUT, STATUSES};
@@ -21,8 +22,8 @@ use url::Url;
 use crate::cli::exit;
 use crate::gateway::{Config, Gateway, Storage, World};
 use crate::settings::{Environment, Settings};
-use crate::terminal::{Mark, Style, duration, printable};
-use crate::watch::Outcome;
+use crate::terminal::{self, Mark, Style, duration, note, printable};
+use crate::watch;
 
 /// How long running calls may take to finish once we are told to stop: the server's time-out, and some.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -43,7 +44,11 @@ pub(crate) struct Serve {
 impl Serve {
     pub(crate) async fn run(self, settings: Settings, style: Style, environment: &Environment) -> u8 {
         let filter = environment.get("HOOKYARD_LOG").unwrap_or_else(|| "warn".to_owned());
-        lambda::telemetry::init(false, &filter);
+        if terminal::log(&filter, style).is_err() {
+            let what = format!("HOOKYARD_LOG {filter:?} cannot be read");
+            note(format_args!("error: {what}\n hint: write warn, info, debug or trace, or by part: info,fanout=debug"));
+            return exit::USAGE;
+        }
         let (banner, config) = match prepare(settings) {
             Ok(prepared) => prepared,
             Err(error) => return fail(&error.to_string()),
@@ -67,13 +72,14 @@ impl Serve {
             () = stop => {}
             () = sweep_every_hour(&gateway) => {}
         }
-        eprintln!("Stopping: no more is accepted, what is running is finished.");
+        note("Stopping: no more is accepted, what is running is finished.");
         let finished = tokio::time::timeout(PATIENCE, gateway.stop()).await.is_ok();
-        printer.abort();
         if finished {
-            eprintln!("Stopped. Nothing was lost.");
+            // Its last lines: with the gateway, whoever could still report has gone.
+            let _ = printer.await;
+            note("Stopped. Nothing was lost.");
         } else {
-            eprintln!("Stopped. What was not finished goes on at the next start.");
+            note("Stopped. What was not finished goes on at the next start.");
         }
         exit::DONE
     }
@@ -89,7 +95,7 @@ async fn sweep_every_hour(gateway: &Gateway) {
 }
 
 fn fail(what: &str) -> u8 {
-    eprintln!("error: {what}");
+    note(format_args!("error: {what}"));
     exit::FAILED
 }
 
@@ -149,33 +155,39 @@ impl Banner {
     async fn print(&self, gateway: &Gateway, style: Style) {
         let waiting = waiting(gateway).await;
         let waiting = if waiting > 0 { format!(" ({waiting} waiting)") } else { String::new() };
-        eprintln!("Hookyard {}, data in {}{waiting}", env!("CARGO_PKG_VERSION"), self.data);
-        let line = |name: &str, what: String| eprintln!("{} {what}", style.bold(&format!("{name:>11} ")));
-        let secret = match &self.github_secret {
-            Some(secret) => format!("secret in {}, readable by you only", secret.path.display()),
-            None => "secret from GITHUB_SECRET".to_owned(),
-        };
-        line("webhooks", format!("http://{}/github    {secret}", gateway.webhooks()));
-        let key = if self.needs_key { "with HOOKYARD_API_KEY as bearer" } else { "no key needed on this machine" };
-        line("API", format!("http://{}/v1/events    {key}", gateway.api()));
-        match &self.server {
-            None => line("server", "none: events are recorded as unhandled (set YOUR_SERVER_URL)".to_owned()),
-            Some(url) => {
-                let secret = match &self.server_secret {
-                    Some(secret) => format!(", signed with the secret in {}", secret.path.display()),
-                    None => String::new(),
-                };
-                line("server", format!("{}    {}{secret}", without_query(url), reach(url).await));
-            }
-        }
-        line(
-            "GitHub",
-            match self.has_token {
-                false => "no token: statuses are recorded here, not written (set GITHUB_TOKEN)".to_owned(),
-                true => format!("{}    statuses are written with GITHUB_TOKEN", self.github),
+        note(format_args!("Hookyard {}, data in {}{waiting}", env!("CARGO_PKG_VERSION"), self.data));
+        let webhooks = format!("http://{}/github", gateway.webhooks());
+        let api = format!("http://{}/v1/events", gateway.api());
+        let server = self.server.as_ref().map(|url| without_query(url).to_string()).unwrap_or_default();
+        let github = if self.has_token { self.github.as_str() } else { "" };
+        let width = [&webhooks, &api, &server, github].map(str::len).into_iter().max().unwrap_or_default();
+        let line = |name: &str, what: &str| note(format_args!("{}  {what}", style.bold(&format!("{name:>11}"))));
+        let address = |name: &str, address: &str, what: String| line(name, &format!("{address:<width$}    {what}"));
+        address(
+            "webhooks",
+            &webhooks,
+            match &self.github_secret {
+                Some(secret) => format!("secret in {}, readable by you only", secret.path.display()),
+                None => "secret from GITHUB_SECRET".to_owned(),
             },
         );
-        line("Ready", "waiting for deliveries; Ctrl-C stops and loses nothing".to_owned());
+        let key = if self.needs_key { "with HOOKYARD_API_KEY as bearer" } else { "no key needed on this machine" };
+        address("API", &api, key.to_owned());
+        match &self.server {
+            None => line("server", "none: events are recorded as unhandled (set YOUR_SERVER_URL)"),
+            Some(url) => {
+                let secret = match &self.server_secret {
+                    Some(secret) => format!("; signed with the secret in {}", secret.path.display()),
+                    None => String::new(),
+                };
+                address("server", &server, format!("{}{secret}", reach(url).await));
+            }
+        }
+        match self.has_token {
+            false => line("GitHub", "no token: statuses are recorded here, not written (set GITHUB_TOKEN)"),
+            true => address("GitHub", github, "statuses are written with GITHUB_TOKEN".to_owned()),
+        }
+        line("Ready", "waiting for deliveries; Ctrl-C stops and loses nothing");
     }
 }
 
@@ -217,12 +229,12 @@ async fn reach(url: &Url) -> String {
             let ms = SystemClock.now().duration_since(before).as_millis();
             format!("reachable, {}", duration(u64::try_from(ms).unwrap_or(0)))
         }
-        _ => "not reachable now; events wait and are tried again".to_owned(),
+        _ => "not reachable now, events wait and are tried again".to_owned(),
     }
 }
 
 /// Resolves on Ctrl-C or SIGTERM; a second one ends the process at once.
-fn signals() -> std::io::Result<impl Future<Output = ()>> {
+pub(crate) fn signals() -> std::io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     Ok(async move {
@@ -241,7 +253,7 @@ fn signals() -> std::io::Result<impl Future<Output = ()>> {
 }
 
 /// One line for each outcome, never the same twice.
-async fn print(mut outcomes: mpsc::UnboundedReceiver<Outcome>, style: Style, clock: Arc<dyn Clock>) {
+async fn print(mut outcomes: mpsc::UnboundedReceiver<watch::Outcome>, style: Style, clock: Arc<dyn Clock>) {
     let mut said: HashMap<ReceiptId, (EventStatus, u32)> = HashMap::new();
     while let Some(outcome) = outcomes.recv().await {
         let state = (outcome.run.state, outcome.run.tries());
@@ -251,11 +263,11 @@ async fn print(mut outcomes: mpsc::UnboundedReceiver<Outcome>, style: Style, clo
         if said.len() > 10_000 {
             said.clear();
         }
-        eprintln!("{}", line(&outcome, style, &clock.now().strftime("%H:%M:%S").to_string()));
+        note(line(&outcome, style, &clock.now().strftime("%H:%M:%S").to_string()));
     }
 }
 
-pub(crate) fn line(outcome: &Outcome, style: Style, time: &str) -> String {
+fn line(outcome: &watch::Outcome, style: Style, time: &str) -> String {
     let (event, run) = (&outcome.event, &outcome.run);
     let (mark, word) = match run.state {
         EventStatus::Processed => (Mark::Ok, "done"),
@@ -279,13 +291,23 @@ pub(crate) fn line(outcome: &Outcome, style: Style, time: &str) -> String {
     let ms = last.and_then(|attempt| attempt.ms).map(duration).unwrap_or_default();
     let statuses = last.map_or(0, |attempt| attempt.statuses.len());
     let note = match (run.next_attempt_at, run.failure, &run.reason) {
-        (Some(at), ..) => format!("again at {}", at.strftime("%H:%M:%S")),
+        (Some(at), ..) => {
+            let why = match last.and_then(|attempt| attempt.outcome) {
+                Some(Outcome::Timeout) => "no answer, ",
+                Some(Outcome::Unreachable) => "unreachable, ",
+                Some(Outcome::Tls) => "certificate, ",
+                _ => "",
+            };
+            format!("{why}again at {}", at.strftime("%H:%M:%S"))
+        }
         (_, Some(failure), _) => failure.as_str().to_owned(),
+        // The whole sentence stands in the record; a line has room for what to do.
+        _ if run.state == EventStatus::Unhandled => "set YOUR_SERVER_URL".to_owned(),
         (_, _, Some(reason)) => printable(reason),
         _ if statuses == 1 => "1 status".to_owned(),
         _ if statuses > 1 => format!("{statuses} statuses"),
         _ => String::new(),
     };
     let id: String = event.delivery().as_str().chars().take(8).collect();
-    format!("{time}  {} {word:<9} {name:<26} {place:<22} {answer:>3} {ms:>8}  {note:<20} {id}", style.mark(mark))
+    format!("{time}  {} {word:<9} {name:<24} {place:<20} {answer:>3} {ms:>6}  {note:<30} {id}", style.mark(mark))
 }
