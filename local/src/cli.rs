@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::settings::{DOT_ENV, Environment, Settings};
-use crate::terminal::{Color, Style};
+use crate::terminal::{Color, Style, note, tell};
 use crate::{demo, send, serve};
 
 /// 0 done · 1 tried and failed · 2 usage or settings · 5 gateway not reachable · 130 interrupted
@@ -47,7 +47,9 @@ GITHUB_API_URL             https://HOST/api/v3 for GitHub Enterprise Server\n  \
 YOUR_SERVER_URL            where events are sent\n  \
 YOUR_SERVER_SECRET         signs what is sent there (whsec_…)\n  \
 GITHUB_API_PORT, STATUS_API_PORT, HOOKYARD_HOST, HOOKYARD_PUBLIC_URL,\n  \
-HOOKYARD_API_KEY, HOOKYARD_CALLBACK_SECRET, HOOKYARD_CALLBACK_TTL, HOOKYARD_DATA")]
+HOOKYARD_API_KEY, HOOKYARD_CALLBACK_SECRET, HOOKYARD_CALLBACK_TTL, HOOKYARD_DATA\n  \
+…_PREVIOUS                 the secret before, still valid while one is changed\n  \
+HOOKYARD_LOG               warn, info, debug, trace, or by part: info,fanout=debug")]
     Serve(serve::Serve),
     /// Show the whole line at work: no configuration, no network, no account
     ///
@@ -63,10 +65,10 @@ HOOKYARD_API_KEY, HOOKYARD_CALLBACK_SECRET, HOOKYARD_CALLBACK_TTL, HOOKYARD_DATA
 hookyard send events/pull_request.opened.json --event pull_request\n  \
 hookyard send events/push.branch.json --event push --form\n  \
 curl … | hookyard send - --event push")]
-    Send(send::Send),
+    Send(Box<send::Send>),
     /// Print a completion script for your shell
     ///
-    /// For bash: hookyard completions bash > /etc/bash_completion.d/hookyard
+    /// For bash: hookyard completions bash > ~/.local/share/bash-completion/completions/hookyard
     Completions {
         /// Which shell
         shell: clap_complete::Shell,
@@ -75,17 +77,22 @@ curl … | hookyard send - --event push")]
 
 /// Runs a command and says how it ended.
 pub async fn run(arguments: Arguments) -> ExitCode {
-    let environment = match Environment::read(&PathBuf::from(DOT_ENV)) {
+    let read = match &arguments.command {
+        Command::Serve(_) | Command::Send(_) => Environment::read(&PathBuf::from(DOT_ENV)),
+        // These work with nothing set, so a fault in somebody's .env is no concern of theirs.
+        Command::Demo(_) | Command::Completions { .. } => Ok(Environment::without_file()),
+    };
+    let environment = match read {
         Ok(environment) => environment,
         Err(problem) => {
-            eprintln!("error: {problem}\n hint: write NAME=value on each line; comments begin with #");
+            note(format_args!("error: {problem}\n hint: write NAME=value on each line; comments begin with #"));
             return exit::USAGE.into();
         }
     };
     let style = Style::new(arguments.color, &std::io::stderr(), |name| environment.get(name));
     let settings = || {
         Settings::from_lookup(|name| environment.get(name)).map_err(|error| {
-            eprintln!("{error}");
+            note(error);
             exit::USAGE
         })
     };
@@ -100,7 +107,9 @@ pub async fn run(arguments: Arguments) -> ExitCode {
             Err(code) => code,
         },
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Arguments::command(), "hookyard", &mut std::io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "hookyard", &mut script);
+            tell(String::from_utf8_lossy(&script).trim_end());
             exit::DONE
         }
     };

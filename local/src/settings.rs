@@ -146,6 +146,11 @@ impl Environment {
         Ok(Self(values))
     }
 
+    /// The process environment alone.
+    pub fn without_file() -> Self {
+        Self(HashMap::new())
+    }
+
     /// The value of a name.
     pub fn get(&self, name: &str) -> Option<String> {
         #[expect(clippy::disallowed_methods, reason = "this is the one place where the binary reads its environment")]
