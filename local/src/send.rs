@@ -1,6 +1,7 @@
 //! `hookyard send`: signs a delivery as GitHub does, and sends it.
 
 use std::io::Read;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -18,7 +19,7 @@ use uuid::Uuid;
 
 use crate::cli::exit;
 use crate::settings::Settings;
-use crate::terminal::{Mark, Style, printable};
+use crate::terminal::{Mark, Style, note, printable, tell};
 
 #[derive(Debug, Args)]
 pub(crate) struct Send {
@@ -29,7 +30,7 @@ pub(crate) struct Send {
     #[arg(long, short, value_name = "TYPE")]
     event: String,
     /// Where to send it [default: the webhook port on this machine]
-    #[arg(long, value_hint = clap::ValueHint::Url)]
+    #[arg(long, value_hint = clap::ValueHint::Url, value_parser = address)]
     url: Option<Url>,
     /// The webhook secret (other users of this machine can see it in the list of processes: prefer --secret-file)
     #[arg(long, conflicts_with = "secret_file")]
@@ -79,9 +80,12 @@ impl Send {
         };
         let url = match self.url {
             Some(url) => url,
-            None => match Url::parse(&format!("http://127.0.0.1:{}/github", settings.webhook_port)) {
-                Ok(url) => url,
-                Err(error) => return usage(&format!("the address is none: {error}"), "give one with --url"),
+            None => match own(settings) {
+                Some(url) => url,
+                None => {
+                    let hint = "give the gateway's address with --url, as hookyard serve prints it";
+                    return usage("GITHUB_API_PORT is 0, which says nothing about where the gateway is", hint);
+                }
             },
         };
         let delivery = self.delivery.unwrap_or_else(|| Uuid::new_v4().to_string());
@@ -132,19 +136,38 @@ impl Send {
     }
 }
 
+/// The webhook port of a gateway with these settings on this machine; none when only that gateway knows it.
+fn own(settings: &Settings) -> Option<Url> {
+    let host = if settings.host.is_unspecified() { Ipv4Addr::LOCALHOST.into() } else { settings.host };
+    let address = SocketAddr::new(host, settings.webhook_port);
+    (address.port() != 0).then(|| Url::parse(&format!("http://{address}/github")).ok()).flatten()
+}
+
+fn address(text: &str) -> Result<Url, &'static str> {
+    let like = "write it like http://127.0.0.1:7777/github";
+    Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https")).ok_or(like)
+}
+
 fn answered(code: u16, body: &[u8], delivery: &str, style: Style) -> u8 {
-    println!("{}", printable(&String::from_utf8_lossy(body)));
     if (200..300).contains(&code) {
-        eprintln!("{} accepted: {code}, delivery {delivery}", style.mark(Mark::Ok));
+        tell(printable(&String::from_utf8_lossy(body)));
+        note(format_args!("{} accepted: {code}, delivery {delivery}", style.mark(Mark::Ok)));
         return exit::DONE;
     }
-    eprintln!("{} refused: {code}, delivery {delivery}", style.mark(Mark::Bad));
+    note(format_args!("{} refused: {code}, delivery {delivery}", style.mark(Mark::Bad)));
+    let problem: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+    match problem["detail"].as_str() {
+        // Written for whoever has to mend it.
+        Some(detail) => note(printable(detail)),
+        None => tell(printable(&String::from_utf8_lossy(body))),
+    }
     exit::FAILED
 }
 
 fn unreachable(url: &Url, why: &str) -> u8 {
-    eprintln!("error: {url} cannot be reached: {}", why.trim_end_matches('.').to_lowercase());
-    eprintln!(" hint: start the gateway with hookyard serve, or name it with --url");
+    let why = why.trim_end_matches('.').to_lowercase();
+    let hint = "start the gateway with hookyard serve, or give another address with --url";
+    note(format_args!("error: {url} cannot be reached: {why}\n hint: {hint}"));
     exit::UNREACHABLE
 }
 
@@ -158,6 +181,6 @@ fn read(path: &Path) -> std::io::Result<Vec<u8>> {
 }
 
 fn usage(what: &str, hint: &str) -> u8 {
-    eprintln!("error: {what}\n hint: {hint}");
+    note(format_args!("error: {what}\n hint: {hint}"));
     exit::USAGE
 }
