@@ -6,10 +6,14 @@
 mod play;
 mod scene;
 
+use std::pin::pin;
+
+use anyhow::Context as _;
 use clap::Args;
 
 use crate::cli::exit;
-use crate::terminal::{Mark, Style};
+use crate::serve::signals;
+use crate::terminal::{Mark, Style, note, tell};
 
 #[derive(Debug, Args)]
 pub(crate) struct Demo {
@@ -21,36 +25,48 @@ pub(crate) struct Demo {
 impl Demo {
     pub(crate) async fn run(self, style: Style) -> u8 {
         match self.play(style).await {
-            Ok(()) => exit::DONE,
+            Ok(code) => code,
             Err(error) => {
-                println!("{} {error:#}", style.mark(Mark::Bad));
-                eprintln!(
-                    "error: the demo did not go as it should\n hint: this is a fault of Hookyard or of this machine; please report it"
-                );
+                tell(format_args!("{} {error:#}", style.mark(Mark::Bad)));
+                let hint = "this is a fault of Hookyard or of this machine; please report it";
+                note(format_args!("error: the demo did not go as it should\n hint: {hint}"));
                 exit::FAILED
             }
         }
     }
 
-    async fn play(&self, style: Style) -> anyhow::Result<()> {
-        println!("Demo: a fake GitHub and a fake CI on this machine. Nothing leaves it.\n");
+    async fn play(&self, style: Style) -> anyhow::Result<u8> {
+        let mut stop = pin!(signals().context("signals cannot be listened to")?);
+        tell("Demo: a fake GitHub and a fake CI on this machine. Nothing leaves it.\n");
         let scene = scene::Scene::set().await?;
-        play::play(&scene, style).await?;
-        if self.keep {
-            let folder = scene.folder().display();
-            println!("\nStill running. Events: http://{}/v1/events", scene.gateway.api());
-            println!(
-                "Send it something:     hookyard send FILE --event push --secret-file {folder}/github-secret --url http://{}/github",
-                scene.gateway.webhooks()
-            );
-            println!("Ctrl-C ends it and removes {folder}.");
-            tokio::signal::ctrl_c().await?;
-        } else {
-            println!(
-                "\nNext: hookyard serve, then point a webhook at it. To look around in here: hookyard demo --keep"
-            );
+        let told = tokio::select! {
+            told = play::play(&scene, style) => told.map(|()| exit::DONE),
+            () = &mut stop => {
+                note("Interrupted: everything is stopped and removed.");
+                Ok(exit::INTERRUPTED)
+            }
+        };
+        if matches!(told, Ok(exit::DONE)) {
+            if self.keep {
+                invite(&scene);
+                stop.await;
+            } else {
+                tell(
+                    "\nNext: hookyard serve, then point a webhook at it. To look around in here: hookyard demo --keep",
+                );
+            }
         }
+        // However it went, nothing is left behind.
         scene.strike().await;
-        Ok(())
+        told
     }
+}
+
+fn invite(scene: &scene::Scene) {
+    let (folder, api, webhooks) = (scene.folder().display(), scene.gateway.api(), scene.gateway.webhooks());
+    tell(format_args!("\nStill running. Events: http://{api}/v1/events"));
+    tell(format_args!(
+        "Send it something:\n  echo '{{\"zen\":\"hello\"}}' | hookyard send - --event push --secret-file {folder}/github-secret --url http://{webhooks}/github"
+    ));
+    tell(format_args!("Ctrl-C ends it and removes {folder}."));
 }

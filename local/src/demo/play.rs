@@ -5,7 +5,7 @@ use serde_json::Value;
 use standin::ci::example::{CONTEXTS, Job, Report};
 
 use super::scene::{OPENED, PATIENCE, PUSH, RELEASE, Recorded, SYNCHRONIZE, Scene, Taken, UNKNOWN};
-use crate::terminal::{Mark, Style, duration, printable, size};
+use crate::terminal::{Mark, Style, duration, printable, size, tell};
 
 /// Tells and checks the whole story.
 pub(crate) async fn play(scene: &Scene, style: Style) -> anyhow::Result<()> {
@@ -51,7 +51,7 @@ impl Teller<'_> {
         self.report(&job, "failure", "2 of 41 tests failed").await?;
         let event = self.scene.settled(&taken.event).await?;
         self.on_github(&event, &commit, "failure")?;
-        self.report(&job, "success", "all tests passed after a second run").await?;
+        self.report(&job, "success", "all passed in a second run").await?;
         let event = self.scene.settled(&taken.event).await?;
         self.on_github(&event, &commit, "success")
     }
@@ -71,13 +71,14 @@ impl Teller<'_> {
         let list = self.scene.get("/v1/events").await?;
         let count = array(&list["events"]).len();
         ensure!(count == 5, "5 events went in, the record shows {count}");
-        println!("{} every event is on record: 5 of 5 processed, none lost, none twice", self.style.mark(Mark::Ok));
+        let all = "every event is on record: 5 of 5 processed, none lost, none twice";
+        tell(format_args!("{} {all}", self.style.mark(Mark::Ok)));
         Ok(())
     }
 
     async fn deliver(&self, number: u8, title: &str, delivery: &Recorded) -> anyhow::Result<Taken> {
         let name = format!("{number}/5  {title}");
-        println!("{}", self.style.bold(&name));
+        tell(self.style.bold(&name));
         let taken = self.scene.deliver(delivery).await?;
         let ms = u64::try_from(taken.took.as_millis()).unwrap_or(u64::MAX);
         let what = format!("{} of {}, signature fits, on disk: 202", size(taken.bytes), delivery.event);
@@ -96,7 +97,7 @@ impl Teller<'_> {
                 let with = if statuses > 0 { format!(", {statuses} statuses in its answer") } else { String::new() };
                 self.step(Mark::Ok, "sent to the CI", &format!("it answered {code}{with}"), ms);
             } else {
-                let why = attempt["note"].as_str().map_or_else(|| format!("it answered {code}."), printable);
+                let why = attempt["note"].as_str().map_or_else(|| format!("It answered {code}."), printable);
                 self.step(Mark::Wait, "sent to the CI", &format!("{why} Tried again by itself"), ms);
             }
         }
@@ -139,11 +140,11 @@ impl Teller<'_> {
     }
 
     fn step(&self, mark: Mark, what: &str, detail: &str, ms: u64) {
-        println!("     {} {what:<15} {detail:<62} {:>8}", self.style.mark(mark), duration(ms));
+        tell(format_args!("     {} {what:<15} {detail:<62} {:>8}", self.style.mark(mark), duration(ms)));
     }
 
     fn say(&self, mark: Mark, what: &str, detail: &str) {
-        println!("     {} {what:<15} {detail}", self.style.mark(mark));
+        tell(format_args!("     {} {what:<15} {detail}", self.style.mark(mark)));
     }
 }
 
