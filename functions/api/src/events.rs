@@ -154,7 +154,7 @@ async fn statuses_of(api: &Api, story: &EventStory) -> Result<Vec<StatusRow>, Pr
         found.extend(of_commit(api, repository, sha).await?);
     }
     found.retain(|row| row.event.as_ref() == Some(&story.event.id));
-    found.sort_by(|a, b| b.accepted.cmp(&a.accepted));
+    found.sort_by_key(|row| std::cmp::Reverse(row.accepted));
     Ok(found)
 }
 
