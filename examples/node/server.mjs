@@ -38,9 +38,10 @@ const server = createServer(async (request, response) => {
   const body = Buffer.concat(await request.toArray().catch(() => []));
   if (request.method !== "POST" || request.url !== "/hook") return response.writeHead(404).end();
   if (!isGenuine(request.headers, body)) return response.writeHead(401).end();
+  if (request.headers["x-github-event"] !== "pull_request") return response.writeHead(200).end();
   // A webhook set up with form encoding arrives in it, because Hookyard passes GitHub's bytes on: set it to JSON.
   if (!request.headers["content-type"]?.startsWith("application/json")) return response.writeHead(415).end();
-  const event = request.headers["x-github-event"] === "pull_request" ? JSON.parse(body) : {};
+  const event = JSON.parse(body);
   if (!["opened", "synchronize", "reopened"].includes(event.action)) return response.writeHead(200).end();
   // The call-back may overtake this answer: Hookyard ranks a result above the "pending" of its own delivery.
   const { "x-hookyard-callback-url": url, "x-hookyard-callback-token": token } = request.headers;

@@ -1,8 +1,9 @@
 //! `hookyard demo`: the whole line at work, on this machine alone.
 //!
-//! A real gateway with its files in a temporary folder, the example CI server and the stand-in for GitHub's API of
-//! `standin`; recorded deliveries go in by HTTP, signed. [`play`] is the story, `scene` what it is played with.
+//! A real gateway with its files in a temporary folder, the CI server of `examples/rust` and the stand-in for GitHub's
+//! API of `standin`; recorded deliveries go in by HTTP, signed. [`play`] is the story, `scene` what it is played with.
 
+mod ci;
 mod play;
 mod scene;
 

@@ -15,10 +15,9 @@ use lambda::clock::SystemClock;
 use lambda::ids::UuidIds;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
-use standin::ci::Ci;
-use standin::ci::example::Example;
 use standin::github::{Github, Token};
 
+use super::ci::Ci;
 use crate::gateway::{Config, Gateway, Storage, World};
 
 /// How long anything in the demo may take before it counts as stuck: the slowest step is a retry after 2 s.
@@ -59,7 +58,6 @@ pub(crate) struct Scene {
     pub(crate) gateway: Gateway,
     pub(crate) github: Github,
     pub(crate) ci: Ci,
-    pub(crate) example: Example,
     secret: SecretString,
     folder: tempfile::TempDir,
 }
@@ -74,9 +72,7 @@ impl Scene {
         let (hook, server) = (hook?, server?);
         let token = "known-to-the-stand-in-only";
         let github = Github::start_with(loopback(), vec![Token::new("demo", token)]).await?;
-        let ci = Ci::start().await?;
-        let example = Example::new(Some(server.expose_secret()));
-        example.take_over(&ci);
+        let ci = Ci::start(server.clone()).await?;
         let config = Config {
             host: loopback().ip(),
             webhook_port: 0,
@@ -94,7 +90,7 @@ impl Scene {
         };
         let world = World { clock, ids: Arc::new(UuidIds::default()), watch: None };
         let gateway = Gateway::start(config, world).await?;
-        Ok(Self { gateway, github, ci, example, secret: hook, folder })
+        Ok(Self { gateway, github, ci, secret: hook, folder })
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -104,7 +100,7 @@ impl Scene {
     /// Ends everything and removes the folder.
     pub(crate) async fn strike(self) {
         self.gateway.stop().await;
-        self.ci.stop().await;
+        self.ci.stop();
         self.github.stop().await;
     }
 

@@ -36,7 +36,7 @@ pub struct Grant {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BadToken {
     /// It was ours, and its time is over.
-    #[error("The call-back token has expired. A replay of the event brings a new one.")]
+    #[error("The call-back token has expired. A redelivery of the event brings a new one.")]
     Expired,
     /// It is not ours.
     #[error("The call-back token is not valid here.")]
