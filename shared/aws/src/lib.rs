@@ -9,6 +9,5 @@ pub mod sqs;
 pub mod ssm;
 
 mod failure;
-mod limits;
 #[cfg(test)]
 mod standin;

@@ -7,9 +7,9 @@ use aws_sdk_sns::types::MessageAttributeValue;
 use domain::envelope::Attributes;
 use domain::error::PortError;
 use domain::ports::EventBus;
+use domain::queue;
 
 use crate::failure::failed;
-use crate::limits;
 
 /// Attributes are for other teams' filters, and raw delivery to a queue takes at most ten: more would be lost
 /// (Amazon SNS: "Message attributes").
@@ -58,12 +58,8 @@ fn check(body: &str, attributes: &Attributes) -> Result<(), PortError> {
             attributes.len()
         )));
     }
-    limits::body(body)?;
-    for (name, value) in attributes {
-        limits::attribute(name, value)?;
-    }
-    let extra = attributes.iter().map(|(name, value)| name.len() + "String".len() + value.len()).sum::<usize>();
-    limits::size(body.len() + extra, limits::TOPIC_LIMIT)
+    let pairs = attributes.iter().map(|(name, value)| (*name, value.as_str()));
+    queue::check_message(body, pairs, queue::TOPIC_LIMIT)
 }
 
 #[cfg(test)]
@@ -109,7 +105,7 @@ mod tests {
     #[test]
     fn what_the_topic_would_refuse_is_never_sent() {
         let one = |value: &str| Attributes::from([("event", value.to_owned())]);
-        let room = limits::TOPIC_LIMIT - "event".len() - "String".len() - "push".len();
+        let room = queue::TOPIC_LIMIT - "event".len() - "String".len() - "push".len();
         assert!(check(&"x".repeat(room), &one("push")).is_ok());
         assert!(check(&"x".repeat(room + 1), &one("push")).is_err());
         assert!(check("", &one("push")).is_err());

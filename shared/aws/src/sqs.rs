@@ -8,11 +8,11 @@ use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{MessageAttributeValue, SendMessageBatchRequestEntry};
 use domain::error::PortError;
 use domain::ports::{Clock, Inbox, Message, StatusQueue};
+use domain::queue;
 use domain::statuses::message::StatusMessage;
 use jiff::Timestamp;
 
 use crate::failure::{answered, failed};
-use crate::limits;
 
 /// Entries of one batch (Amazon SQS: "SendMessageBatch").
 const BATCH: usize = 10;
@@ -77,10 +77,9 @@ struct Entry {
 impl Entry {
     fn new(message: &StatusMessage) -> Result<Self, PortError> {
         let entry = Self { body: message.encode(), group: message.key().group(), id: message.id.as_str().to_owned() };
-        limits::body(&entry.body)?;
-        limits::size(entry.body.len(), limits::QUEUE_LIMIT)?;
-        limits::id("a status's group", &entry.group)?;
-        limits::id("a status's id", &entry.id)?;
+        queue::check_message(&entry.body, [].into_iter(), queue::MESSAGE_LIMIT)?;
+        queue::check_id("group id", &entry.group)?;
+        queue::check_id("de-duplication id", &entry.id)?;
         Ok(entry)
     }
 
@@ -101,7 +100,7 @@ fn batches(entries: &[Entry]) -> Vec<&[Entry]> {
     let (mut start, mut bytes) = (0, 0);
     for (place, entry) in entries.iter().enumerate() {
         bytes += entry.body.len();
-        if place - start == BATCH || bytes > limits::QUEUE_LIMIT {
+        if place - start == BATCH || bytes > queue::MESSAGE_LIMIT {
             batches.push(&entries[start..place]);
             (start, bytes) = (place, entry.body.len());
         }
@@ -152,17 +151,16 @@ impl Inbox for Consumer {
     }
 
     async fn dead_letter(&self, message: &Message, reason: &str) -> Result<(), PortError> {
-        limits::body(&message.body)?;
-        limits::size(message.body.len(), limits::QUEUE_LIMIT)?;
+        queue::check_message(&message.body, [].into_iter(), queue::MESSAGE_LIMIT)?;
         let mut request = self.client.send_message().queue_url(&self.dead_letters).message_body(&message.body);
         if let Some(group) = &message.group {
-            limits::id("the message's group", group)?;
-            limits::id("the message's id", &message.id)?;
+            queue::check_id("group id", group)?;
+            queue::check_id("de-duplication id", &message.id)?;
             request = request.message_group_id(group).message_deduplication_id(&message.id);
         }
         // A body that leaves no room for the reason goes without: the log line has it too.
         let reason = reason_attribute(reason);
-        if message.body.len() + "reason".len() + "String".len() + reason.len() <= limits::QUEUE_LIMIT {
+        if message.body.len() + "reason".len() + "String".len() + reason.len() <= queue::MESSAGE_LIMIT {
             let value = MessageAttributeValue::builder().data_type("String").string_value(reason).build();
             request = request.message_attributes("reason", value.map_err(PortError::permanent)?);
         }
@@ -180,7 +178,7 @@ fn hiding(now: Timestamp, until: Timestamp) -> i32 {
 
 /// Cut, and without characters that SQS refuses; never empty, because an attribute must not be.
 fn reason_attribute(reason: &str) -> String {
-    let fit: String = reason.chars().filter(|c| limits::is_taken(*c)).take(REASON).collect();
+    let fit: String = reason.chars().filter(|c| queue::is_taken(*c)).take(REASON).collect();
     if fit.is_empty() { "none given".to_owned() } else { fit }
 }
 

@@ -16,6 +16,7 @@ pub mod github_reply;
 pub mod ids;
 pub mod ports;
 pub mod query;
+pub mod queue;
 pub mod reasons;
 pub mod retry;
 pub mod run;

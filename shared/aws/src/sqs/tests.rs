@@ -92,7 +92,7 @@ async fn nothing_to_send_asks_nobody() {
 fn batches_keep_within_count_and_size() {
     let entry = |bytes: usize| Entry { body: "x".repeat(bytes), group: "g".into(), id: "i".into() };
     let sizes = |entries: &[Entry]| batches(entries).iter().map(|batch| batch.len()).collect::<Vec<_>>();
-    let full = limits::QUEUE_LIMIT;
+    let full = queue::MESSAGE_LIMIT;
     assert_eq!(sizes(&[]), [0; 0]);
     assert_eq!(sizes(&[entry(full)]), [1]);
     assert_eq!(sizes(&[entry(full), entry(1)]), [1, 1]);
@@ -106,7 +106,7 @@ fn batches_keep_within_count_and_size() {
 #[test]
 fn a_status_that_the_queue_would_refuse_is_not_sent() {
     let mut huge = status(0);
-    huge.content.target_url = Some("x".repeat(limits::QUEUE_LIMIT));
+    huge.content.target_url = Some("x".repeat(queue::MESSAGE_LIMIT));
     assert!(Entry::new(&huge).is_err_and(|error| !error.is_transient()));
 }
 
@@ -159,10 +159,10 @@ async fn a_dead_letter_keeps_body_group_and_reason() {
 #[tokio::test]
 async fn a_full_dead_letter_goes_without_its_reason_and_a_fuller_one_not_at_all() {
     let (aws, consumer) = consumer(200, r#"{"MessageId":"m","MD5OfMessageBody":"0"}"#).await;
-    let full = Message { body: "x".repeat(limits::QUEUE_LIMIT), ..message(None) };
+    let full = Message { body: "x".repeat(queue::MESSAGE_LIMIT), ..message(None) };
     consumer.dead_letter(&full, "why").await.unwrap();
     assert_eq!(aws.json()[0]["MessageAttributes"], Value::Null);
-    let over = Message { body: "x".repeat(limits::QUEUE_LIMIT + 1), ..message(None) };
+    let over = Message { body: "x".repeat(queue::MESSAGE_LIMIT + 1), ..message(None) };
     assert!(!consumer.dead_letter(&over, "why").await.unwrap_err().is_transient());
     assert_eq!(aws.asked().len(), 1);
 }
