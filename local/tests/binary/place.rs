@@ -243,12 +243,18 @@ impl Served {
         reply.json()
     }
 
+    pub fn signal(&self, name: &str) {
+        self.running.signal(name);
+    }
+
+    pub fn end(self) -> Ended {
+        self.running.end()
+    }
+
     /// Ends it in order by that signal; it must end with 0.
     pub fn stop(self, signal: &str) -> Ended {
-        self.running.signal(signal);
-        let ended = self.running.end();
-        assert_eq!(ended.code, Some(0), "{}", ended.err);
-        ended
+        self.signal(signal);
+        self.end().with(0)
     }
 
     pub fn kill(self) -> Ended {

@@ -111,6 +111,26 @@ async fn a_line_for_every_outcome_and_none_when_asked_to_be_quiet() {
     assert!(!gateway.stop("TERM").err.contains(&accepted.short));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn told_to_stop_it_takes_no_more_and_finishes_what_is_running() {
+    let ci = Ci::start().await.unwrap();
+    ci.answer(Answer::status(200).hanging());
+    let place = Place::new();
+    let mut gateway = place.serve().set("YOUR_SERVER_URL", &ci.url()).ready();
+    let accepted = place.send(&gateway, "push.branch.json", "push").run().accepted();
+    ci.next_call().await;
+    gateway.signal("TERM");
+    gateway.until(&["Stopping: no more is accepted, what is running is finished."]);
+    ci.release();
+    let ended = gateway.end().with(0);
+    let [.., line, last] = &ended.err.lines().collect::<Vec<_>>()[..] else { panic!("{}", ended.err) };
+    assert!(line.contains("✓ done") && line.ends_with(&accepted.short), "its outcome is told: {}", ended.err);
+    assert_eq!(*last, "Stopped. Nothing was lost.");
+    let gateway = place.serve().ready();
+    assert_eq!(gateway.event(&accepted.event).await["status"], "processed");
+    gateway.stop("INT");
+}
+
 #[tokio::test]
 async fn a_dot_env_is_read_with_comments_after_its_values_and_the_environment_wins() {
     let place = Place::new();
