@@ -1,5 +1,6 @@
 //! The command line: what there is, and what each ends with.
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -89,7 +90,12 @@ pub async fn run(arguments: Arguments) -> ExitCode {
             return exit::USAGE.into();
         }
     };
-    let style = Style::new(arguments.color, &std::io::stderr(), |name| environment.get(name));
+    // The demo tells its story on standard output; everything else that is coloured goes to standard error.
+    let terminal = match arguments.command {
+        Command::Demo(_) => std::io::stdout().is_terminal(),
+        _ => std::io::stderr().is_terminal(),
+    };
+    let style = Style::new(arguments.color, terminal, |name| environment.get(name));
     let settings = || {
         Settings::from_lookup(|name| environment.get(name)).map_err(|error| {
             note(error);

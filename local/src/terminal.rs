@@ -1,7 +1,7 @@
 //! Words and marks on a terminal: colour only where somebody sees it, and marks that every locale can show.
 
 use std::fmt::Display;
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 
 use clap::ValueEnum;
 use tracing::Level;
@@ -44,12 +44,12 @@ pub(crate) struct Style {
 }
 
 impl Style {
-    /// For standard error or standard output, whichever `terminal` tells of.
-    pub(crate) fn new(color: Color, stream: &impl IsTerminal, environment: impl Fn(&str) -> Option<String>) -> Self {
+    /// `terminal`: whether the stream that is written to is one.
+    pub(crate) fn new(color: Color, terminal: bool, environment: impl Fn(&str) -> Option<String>) -> Self {
         let color = match color {
             Color::Always => true,
             Color::Never => false,
-            Color::Auto => stream.is_terminal() && environment("NO_COLOR").is_none(),
+            Color::Auto => terminal && environment("NO_COLOR").is_none(),
         };
         let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(&environment).unwrap_or_default();
         let locale = locale.to_ascii_lowercase();
@@ -136,21 +136,14 @@ pub(crate) fn size(bytes: usize) -> String {
 mod tests {
     use super::*;
 
-    struct Terminal(bool);
-    impl IsTerminal for Terminal {
-        fn is_terminal(&self) -> bool {
-            self.0
-        }
-    }
-
     #[test]
     fn colour_only_where_somebody_sees_it() {
         let utf8 = |name: &str| (name == "LANG").then(|| "C.UTF-8".to_owned());
-        let painted = |color, terminal| Style::new(color, &Terminal(terminal), utf8).mark(Mark::Ok).contains('\u{1b}');
+        let painted = |color, terminal| Style::new(color, terminal, utf8).mark(Mark::Ok).contains('\u{1b}');
         assert!(painted(Color::Auto, true) && !painted(Color::Auto, false));
         assert!(painted(Color::Always, false) && !painted(Color::Never, true));
         let no_color = |name: &str| (name == "NO_COLOR").then(|| "1".to_owned());
-        let plain = Style::new(Color::Auto, &Terminal(true), no_color);
+        let plain = Style::new(Color::Auto, true, no_color);
         let marks = [Mark::Ok, Mark::Wait, Mark::Bad, Mark::Quiet].map(|mark| plain.mark(mark));
         assert_eq!(marks, ["ok", "! ", "x ", "- "], "without UTF-8 either, and as wide as each other");
     }
