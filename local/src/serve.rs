@@ -14,15 +14,18 @@ use domain::secrets::Keyring;
 use embedded::folder::{DataFolder, FolderSecret, OpenError, SecretName};
 use embedded::queue::{FANOUT, STATUSES};
 use github::Tokens;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use lambda::clock::SystemClock;
 use lambda::ids::UuidIds;
+use lambda::telemetry::{self, Lines};
 use tokio::sync::mpsc;
 use url::Url;
 
 use crate::cli::exit;
 use crate::gateway::{Config, Gateway, Storage, World};
 use crate::settings::{Environment, Settings};
-use crate::terminal::{self, Mark, Style, duration, note, printable};
+use crate::terminal::{Mark, Style, duration, note, printable};
 use crate::watch;
 
 /// How long running calls may take to finish once we are told to stop: the server's time-out, and some.
@@ -44,7 +47,7 @@ pub(crate) struct Serve {
 impl Serve {
     pub(crate) async fn run(self, settings: Settings, style: Style, environment: &Environment) -> u8 {
         let filter = environment.get("HOOKYARD_LOG").unwrap_or_else(|| "warn".to_owned());
-        if terminal::log(&filter, style).is_err() {
+        if telemetry::init(Lines::Text { color: style.color() }, &filter).is_err() {
             let what = format!("HOOKYARD_LOG {filter:?} cannot be read");
             note(format_args!("error: {what}\n hint: write warn, info, debug or trace, or by part: info,fanout=debug"));
             return exit::USAGE;
@@ -92,6 +95,11 @@ async fn sweep_every_hour(gateway: &Gateway) {
         hours.tick().await;
         gateway.sweep().await;
     }
+}
+
+/// On this machine's clock on the wall, where the reader sits.
+fn time_of_day(at: Timestamp) -> String {
+    at.to_zoned(TimeZone::system()).strftime("%H:%M:%S").to_string()
 }
 
 fn fail(what: &str) -> u8 {
@@ -263,7 +271,7 @@ async fn print(mut outcomes: mpsc::UnboundedReceiver<watch::Outcome>, style: Sty
         if said.len() > 10_000 {
             said.clear();
         }
-        note(line(&outcome, style, &clock.now().strftime("%H:%M:%S").to_string()));
+        note(line(&outcome, style, &time_of_day(clock.now())));
     }
 }
 
@@ -298,7 +306,7 @@ fn line(outcome: &watch::Outcome, style: Style, time: &str) -> String {
                 Some(Outcome::Tls) => "certificate, ",
                 _ => "",
             };
-            format!("{why}again at {}", at.strftime("%H:%M:%S"))
+            format!("{why}again at {}", time_of_day(at))
         }
         (_, Some(failure), _) => failure.as_str().to_owned(),
         // The whole sentence stands in the record; a line has room for what to do.

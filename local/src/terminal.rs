@@ -4,16 +4,6 @@ use std::fmt::Display;
 use std::io::Write;
 
 use clap::ValueEnum;
-use tracing::Level;
-use tracing_subscriber::filter::{FilterExt, FilterFn};
-use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{EnvFilter, Layer};
-
-/// The crates that never log a body, a secret or a signature, at any level. The DynamoDB client does: below info
-/// its lines repeat whole rows.
-const OURS: [&str; 11] =
-    ["hookyard", "ingest", "fanout", "status", "api", "lambda", "domain", "store", "github", "server", "embedded"];
 
 /// When to colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -72,6 +62,11 @@ impl Style {
         self.paint(text, "1")
     }
 
+    /// Whether to colour.
+    pub(crate) fn color(self) -> bool {
+        self.color
+    }
+
     fn paint(self, text: &str, code: &str) -> String {
         if self.color { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
     }
@@ -85,27 +80,6 @@ pub(crate) fn tell(line: impl Display) {
 /// Writes a line to standard error, in the same manner.
 pub(crate) fn note(line: impl Display) {
     let _ = writeln!(std::io::stderr(), "{line}");
-}
-
-/// Starts logging to standard error. `filter` is in the manner of `warn` or `info,fanout=debug`; other people's
-/// crates stay at info, whatever it says. Of a panic only the place is told: its text may hold anything, a body too.
-///
-/// # Errors
-/// When the filter cannot be read; nothing is logged then.
-pub(crate) fn log(filter: &str, style: Style) -> Result<(), tracing_subscriber::filter::ParseError> {
-    let read = EnvFilter::builder().parse(filter)?;
-    let harmless = FilterFn::new(|line| {
-        let krate = line.target().split("::").next().unwrap_or_default();
-        *line.level() <= Level::INFO || OURS.contains(&krate)
-    });
-    let lines = tracing_subscriber::fmt::layer().with_ansi(style.color).with_writer(std::io::stderr);
-    // A second call finds a subscriber in place: the first one stays.
-    let _ = tracing_subscriber::registry().with(lines.with_filter(read.and(harmless))).try_init();
-    std::panic::set_hook(Box::new(|panic| match panic.location() {
-        Some(place) => tracing::error!(file = place.file(), line = place.line(), "panicked"),
-        None => tracing::error!("panicked"),
-    }));
-    Ok(())
 }
 
 /// Text from outside, fit for a terminal: control characters would move the cursor or colour what follows.

@@ -11,7 +11,7 @@ use store::Store;
 #[tokio::main]
 #[expect(clippy::disallowed_methods, reason = "mains hand the environment to the settings")]
 async fn main() -> Result<(), lambda_http::Error> {
-    telemetry::init(true, "info");
+    telemetry::init(telemetry::Lines::Json, "info")?;
     let settings = Settings::from_lookup(|name| std::env::var(name).ok()).unwrap_or_else(|error| error.exit());
     let config = client::config(Duration::from_secs(8)).await;
     let clock = Arc::new(SystemClock);

@@ -11,7 +11,7 @@ use lambda_http::request::RequestContext;
 #[tokio::main]
 #[expect(clippy::disallowed_methods, reason = "mains hand the environment to the settings")]
 async fn main() -> Result<(), lambda_http::Error> {
-    telemetry::init(true, "info");
+    telemetry::init(telemetry::Lines::Json, "info")?;
     let settings = Settings::from_lookup(|name| std::env::var(name).ok()).unwrap_or_else(|error| error.exit());
     // GitHub waits ten seconds for an answer.
     let config = client::config(Duration::from_secs(8)).await;

@@ -110,6 +110,9 @@ impl DataFolder {
         let lock = take_lock(path)?;
         let folder = Self { path: path.to_owned(), _lock: lock };
         folder.check_version()?;
+        for file in [folder.queues(), folder.database()] {
+            own(&file)?;
+        }
         Ok(folder)
     }
 
@@ -228,6 +231,16 @@ fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
 pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
     // Elsewhere a directory cannot be opened like a file, and its entries are journaled.
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+}
+
+/// Makes a file for its owner only (mode 0600) if it is not there; SQLite gives its write-ahead log the same mode. The
+/// folder itself may have been made by somebody with a wider one.
+fn own(path: &Path) -> Result<(), OpenError> {
+    let mut options = File::options();
+    options.create(true).append(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop).map_err(|source| OpenError::io("make", path, source))
 }
 
 pub(crate) fn make_folder(path: &Path) -> Result<(), OpenError> {

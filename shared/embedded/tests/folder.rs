@@ -24,7 +24,27 @@ fn a_folder_is_made_for_its_owner_only() {
     assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o700, 0o700));
     for inside in [folder.queues(), folder.database(), folder.bodies()] {
         assert_eq!(inside.parent().unwrap(), path);
-        assert!(!inside.exists(), "made by whoever needs it");
+    }
+    assert!(!folder.bodies().exists(), "made by whoever needs it");
+}
+
+#[cfg(unix)]
+#[test]
+fn files_are_for_their_owner_only_in_a_folder_that_others_can_read() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = TempDir::new().unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let opened = DataFolder::open(folder.path()).unwrap();
+    let queues =
+        embedded::queue::Queues::open(&opened.queues(), std::sync::Arc::new(testkit::clock::ManualClock::default()));
+    let engine = embedded::engine::Engine::open(&opened.database());
+    assert!(queues.is_ok() && engine.is_ok());
+    for entry in fs::read_dir(folder.path()).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if name.contains("sqlite") {
+            assert_eq!(mode(&path), 0o600, "{name}");
+        }
     }
 }
 

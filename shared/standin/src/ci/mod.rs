@@ -1,9 +1,6 @@
 //! The user's own server, on loopback: it records what it is called with and answers as planned.
-//!
-//! [`example`] gives it the behaviour of a small continuous-integration server, which `hookyard demo` shows.
 
 mod answer;
-pub mod example;
 pub mod signature;
 
 use std::collections::VecDeque;
