@@ -242,3 +242,23 @@ async fn the_1001st_status_of_a_context_is_refused_with_words() {
     assert_eq!((&row["outcome"], &row["reason"]), (&json!("refused"), &json!("github_status_limit")));
     assert!(row["why"].as_str().unwrap().contains("push a new commit"), "{}", row["why"]);
 }
+
+#[tokio::test]
+async fn what_stands_behind_a_waiting_status_says_that_it_waits() {
+    let yard = Local::start().await;
+    yard.github().stop().await;
+    // Both are in the queue before the first is tried: one request, two statuses of one context.
+    yard.call_back_openly()
+        .about(REPOSITORY, SHA)
+        .status("ci", "pending", "first")
+        .status("ci", "success", "second")
+        .accepted()
+        .await;
+    yard.idle().await;
+    let rows = yard.rows(REPOSITORY, SHA, "ci").await;
+    let words: Vec<_> = rows.iter().map(|row| (row["outcome"].as_str().unwrap(), row["until"].is_string())).collect();
+    assert_eq!(words, [("waiting", true), ("waiting", true)]);
+    yard.github().restart().await.unwrap();
+    yard.later(10).await;
+    assert_eq!(yard.told(SHA, "ci"), ["pending", "success"]);
+}

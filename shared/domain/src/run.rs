@@ -372,3 +372,6 @@ impl Run {
         self.next_attempt_at = None;
     }
 }
+
+#[cfg(test)]
+mod tests;
