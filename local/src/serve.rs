@@ -102,8 +102,12 @@ fn time_of_day(at: Timestamp) -> String {
     at.to_zoned(TimeZone::system()).strftime("%H:%M:%S").to_string()
 }
 
+/// What went wrong, and what to do where the error says so (after its semicolon).
 fn fail(what: &str) -> u8 {
-    note(format_args!("error: {what}"));
+    match what.split_once("; ") {
+        Some((what, hint)) => note(format_args!("error: {what}\n hint: {hint}")),
+        None => note(format_args!("error: {what}")),
+    }
     exit::FAILED
 }
 

@@ -159,23 +159,23 @@ async fn a_dot_env_is_read_with_comments_after_its_values_and_the_environment_wi
 }
 
 #[test]
-fn a_port_in_use_is_one_sentence_that_names_it() {
+fn a_port_in_use_is_named_with_what_to_do() {
     let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     for name in ["GITHUB_API_PORT", "STATUS_API_PORT"] {
         let ended = Place::new().serve().set(name, &port).run().with(1);
-        let sentence = format!("error: 127.0.0.1:{port} is in use by another program; set {name} to a free port\n");
+        let sentence =
+            format!("error: 127.0.0.1:{port} is in use by another program\n hint: set {name} to a free port\n");
         assert_eq!((ended.err, ended.out.as_str()), (sentence, ""));
     }
 }
 
 #[tokio::test]
-async fn a_folder_in_use_is_one_sentence_that_names_it_and_its_owner_goes_on() {
+async fn a_folder_in_use_is_named_with_what_to_do_and_its_owner_goes_on() {
     let place = Place::new();
     let gateway = place.serve().ready();
     let ended = place.serve().run().with(1);
-    let sentence =
-        "error: .hookyard is in use by another Hookyard; stop that one, or choose another folder with HOOKYARD_DATA\n";
+    let sentence = "error: .hookyard is in use by another Hookyard\n hint: stop that one, or choose another folder with HOOKYARD_DATA\n";
     assert_eq!((ended.err.as_str(), ended.out.as_str()), (sentence, ""));
     assert_eq!(gateway.get("/health").await.code, 200);
     place.send(&gateway, "push.branch.json", "push").run().accepted();
