@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::ports::Clock;
+use domain::ports::{Clock, Message};
 use embedded::queue::Queue;
 use lambda::batch::{self, HandleMessage};
 use tokio::sync::{Semaphore, watch};
@@ -45,11 +45,15 @@ impl Consumer {
             while tasks.try_join_next().is_some() {}
             match received {
                 Ok(messages) => {
-                    let consumer = consumer.clone();
-                    tasks.spawn(async move {
-                        consumer.work(messages).await;
-                        drop(place);
-                    });
+                    // Each group by itself, so that none waits for another's acknowledgement.
+                    let place = Arc::new(place);
+                    for line in lines(messages) {
+                        let (consumer, place) = (consumer.clone(), place.clone());
+                        tasks.spawn(async move {
+                            consumer.work(line).await;
+                            drop(place);
+                        });
+                    }
                 }
                 Err(error) => {
                     tracing::error!(queue = consumer.queue.name(), %error, "the queue cannot be read");
@@ -65,7 +69,8 @@ impl Consumer {
         while tasks.join_next().await.is_some() {}
     }
 
-    async fn work(&self, messages: Vec<domain::ports::Message>) {
+    /// Runs the messages of one group, and acknowledges those that are done with.
+    async fn work(&self, messages: Vec<Message>) {
         let handles: Vec<_> = messages.iter().map(|m| (m.id.clone(), m.handle.clone())).collect();
         let failed = batch::run(self.handler.as_ref(), &self.queue, self.clock.as_ref(), messages).await;
         let done: Vec<_> =
@@ -77,5 +82,39 @@ impl Consumer {
             // They come again after their time-out, and their rows say that they are finished.
             tracing::error!(queue = self.queue.name(), %error, "finished messages could not be acknowledged");
         }
+    }
+}
+
+/// The messages of each group together, in order; a message without a group by itself.
+fn lines(messages: Vec<Message>) -> Vec<Vec<Message>> {
+    let mut lines: Vec<Vec<Message>> = Vec::new();
+    for message in messages {
+        let line = lines.iter_mut().find(|line| message.group.is_some() && line[0].group == message.group);
+        match line {
+            Some(line) => line.push(message),
+            None => lines.push(vec![message]),
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_receive_is_worked_on_group_by_group() {
+        let message = |id: &str, group: Option<&str>| Message {
+            id: id.to_owned(),
+            handle: id.to_owned(),
+            body: String::new(),
+            group: group.map(str::to_owned),
+            receives: 1,
+        };
+        let received = [("1", Some("a")), ("2", Some("b")), ("3", None), ("4", Some("a")), ("5", None)]
+            .map(|(id, g)| message(id, g));
+        let lines: Vec<Vec<String>> =
+            lines(received.into()).into_iter().map(|line| line.into_iter().map(|m| m.id).collect()).collect();
+        assert_eq!(lines, [vec!["1", "4"], vec!["2"], vec!["3"], vec!["5"]]);
     }
 }

@@ -33,6 +33,12 @@ pub(crate) async fn accept(ingest: &Ingest, large: &Semaphore, request: Request)
             "Delivery too large",
             "A delivery may have 26,214,400 bytes: GitHub itself sends no larger ones.",
         ),
+        Refused::Busy => problem(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "busy",
+            "Not accepted now",
+            "Too many large deliveries are coming in at once. Redeliver it in a moment.",
+        ),
         Refused::Broken => problem(
             StatusCode::BAD_REQUEST,
             "cut-short",

@@ -22,8 +22,11 @@ const PATIENCE: SignedDuration = SignedDuration::from_secs(30);
 /// yet cannot make us hold more than that many times [`BODY_LIMIT`]. GitHub's are rarely over 64 KB.
 const SMALL: usize = 1 << 20;
 
-/// Large bodies at once; others wait for a place, within [`PATIENCE`].
+/// Large bodies at once.
 pub(crate) const LARGE_AT_ONCE: usize = 8;
+
+/// How long one waits for a place: GitHub wants an answer within 10 s, and the body still has to come.
+const QUEUEING: SignedDuration = SignedDuration::from_secs(5);
 
 /// Why there is no body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +35,8 @@ pub(crate) enum Refused {
     TooLarge,
     /// It ended early, or took too long.
     Broken,
+    /// Too many large ones are being read.
+    Busy,
 }
 
 pub(crate) async fn read(
@@ -45,14 +50,16 @@ pub(crate) async fn read(
     let mut seen = 0;
     let result = match declared {
         Some(length) if length > BODY_LIMIT => Err(Refused::TooLarge),
-        _ => within(clock, PATIENCE, async {
+        _ => {
             let small = declared.is_some_and(|length| length <= SMALL);
-            // Nobody closes it; were it closed, going on without a place is right.
-            let _place = if small { None } else { large.acquire().await.ok() };
-            collect(&mut stream, declared.unwrap_or(0), &mut seen).await
-        })
-        .await
-        .unwrap_or(Err(Refused::Broken)),
+            let place = if small { Some(None) } else { within(clock, QUEUEING, large.acquire()).await.map(Some) };
+            match place {
+                None => return Err(Refused::Busy),
+                Some(_place) => within(clock, PATIENCE, collect(&mut stream, declared.unwrap_or(0), &mut seen))
+                    .await
+                    .unwrap_or(Err(Refused::Broken)),
+            }
+        }
     };
     if result == Err(Refused::TooLarge) {
         within(clock, DRAIN.1, drain(&mut stream, seen)).await;

@@ -154,7 +154,7 @@ impl Writer {
             PostReply::Answered(answer) => answer,
         };
         let before = self.pace.last_pause(credential).await?;
-        match meaning(&answer, &status.repository, before, now) {
+        match meaning(&answer, &status.repository, before, intent.started_at, now) {
             Meaning::Refused { reason, why } => {
                 self.save_head(key, &head.without_intent()).await?;
                 Ok(End::Ended(StatusOutcome::Refused, Some(reason), why))
@@ -195,11 +195,13 @@ impl Writer {
 
     /// What stands behind a waiting status of its context waits as long, and its row says so.
     async fn record_waiting(&self, status: &StatusMessage, until: Timestamp) -> Result<(), PortError> {
-        if self.log.status(&status.repository, &status.sha, &status.id).await?.is_some() {
+        let known = self.log.status(&status.repository, &status.sha, &status.id).await?;
+        if known.as_ref().is_some_and(|row| row.outcome.is_final() || row.until >= Some(until)) {
             return Ok(());
         }
         let why = "An earlier status of this context waits.".to_owned();
-        self.log.save_status(&StatusRow { until: Some(until), why: Some(why), ..status.row() }).await
+        let row = known.unwrap_or_else(|| status.row());
+        self.log.save_status(&StatusRow { until: Some(until), why: Some(why), reason: None, ..row }).await
     }
 
     async fn record(&self, mut row: StatusRow, end: End) -> Result<Verdict, PortError> {

@@ -81,9 +81,16 @@ impl Pace {
     /// Pauses the credential for every writer.
     pub(crate) async fn pause(&self, credential: &CredentialId, pause: Pause) -> Result<(), PortError> {
         // Believed here at once, even if the row cannot be written.
-        lock(&self.read).insert(credential.clone(), (self.clock.now(), Some(pause)));
+        self.remember(credential, pause);
         tracing::warn!(credential = %credential, until = %pause.until, "GitHub asked for a pause");
         self.log.save_pause(credential, pause).await
+    }
+
+    /// Only ever a longer one, as in the row.
+    fn remember(&self, credential: &CredentialId, pause: Pause) {
+        let mut read = lock(&self.read);
+        let known = read.get(credential).and_then(|(_, known)| *known).filter(|known| known.until > pause.until);
+        read.insert(credential.clone(), (self.clock.now(), Some(known.unwrap_or(pause))));
     }
 
     /// This process knows that the POST of that intent did not happen: it needs no look at GitHub. A later intent of

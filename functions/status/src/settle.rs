@@ -97,11 +97,13 @@ impl Writer {
             let why = "GitHub asked for a pause.".to_owned();
             return Ok(Search::Later(pause.until, Some(StatusReason::RateLimited), why));
         }
-        let floor = head.last.as_ref().and_then(|last| last.github_id).unwrap_or(0);
+        // The newest of our own entries, also when what came after it was only recorded.
+        let floor = head.recent.last().copied().unwrap_or(0);
         let Some(_permit) = self.pace.permit(credential).await else {
             return Ok(Search::Crowded);
         };
         for page in 1..=MOST_PAGES {
+            let begun = self.clock.now();
             let reply = self.github.list(credential, &key.repository, &key.sha, page).await;
             let now = self.clock.now();
             let soon = now.checked_add(SignedDuration::from_secs(30)).unwrap_or(now);
@@ -121,7 +123,7 @@ impl Writer {
                 }
             };
             let before = self.pace.last_pause(credential).await?;
-            return Ok(match meaning(&answer, &key.repository, before, now) {
+            return Ok(match meaning(&answer, &key.repository, before, begun, now) {
                 Meaning::Refused { reason, why } => Search::Refused(reason, why),
                 Meaning::Limited(pause) => {
                     self.pace.pause(credential, pause).await?;

@@ -32,11 +32,18 @@ pub enum Meaning {
     Unknown(String),
 }
 
-/// Reads an answer. `before` is the credential's pause so far: without a time of its own, a limit's pause grows
-/// from it.
-pub fn meaning(answer: &GithubAnswer, repository: &Repository, before: Option<Pause>, now: Timestamp) -> Meaning {
+/// Reads an answer to a request that was begun at `begun`. `before` is the credential's pause so far: without a time
+/// of its own, a limit's pause grows from it, unless that pause came while this request was under way already: then
+/// both answers tell of one limit.
+pub fn meaning(
+    answer: &GithubAnswer,
+    repository: &Repository,
+    before: Option<Pause>,
+    begun: Timestamp,
+    now: Timestamp,
+) -> Meaning {
     if is_limit(answer) {
-        return Meaning::Limited(pause(answer, before, now));
+        return Meaning::Limited(pause(answer, before, begun, now));
     }
     let reason = match answer.code {
         401 => StatusReason::Unauthorised,
@@ -82,7 +89,7 @@ fn is_limit(answer: &GithubAnswer) -> bool {
 }
 
 /// `retry-after`, else `x-ratelimit-remaining: 0` and its reset, else a minute, growing.
-fn pause(answer: &GithubAnswer, before: Option<Pause>, now: Timestamp) -> Pause {
+fn pause(answer: &GithubAnswer, before: Option<Pause>, begun: Timestamp, now: Timestamp) -> Pause {
     let after = |wait: Duration| {
         let wait = SignedDuration::try_from(wait.min(LONGEST_PAUSE)).unwrap_or_default();
         now.checked_add(wait).unwrap_or(now)
@@ -96,7 +103,11 @@ fn pause(answer: &GithubAnswer, before: Option<Pause>, now: Timestamp) -> Pause 
         // One second more: the reset is a whole second, and asking within it is asking too early.
         return Pause { until: after(Duration::from_secs(wait.saturating_add(1))), strikes: 0 };
     }
-    let strikes = before.map_or(0, |pause| pause.strikes.saturating_add(1)).min(16);
+    let strikes = match before {
+        None => 0,
+        Some(pause) if pause.until > begun => pause.strikes,
+        Some(pause) => pause.strikes.saturating_add(1).min(16),
+    };
     let wait = PAUSE.0.saturating_mul(1 << strikes).min(PAUSE.1);
     Pause { until: after(wait), strikes }
 }
@@ -118,7 +129,7 @@ mod tests {
     }
 
     fn of(answer: &GithubAnswer) -> Meaning {
-        meaning(answer, &Repository::parse("o/r").unwrap(), None, now())
+        meaning(answer, &Repository::parse("o/r").unwrap(), None, now(), now())
     }
 
     #[test]
@@ -194,16 +205,22 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_without_a_time_grows() {
+    fn a_limit_without_a_time_grows_with_each_pause_not_with_each_answer() {
+        let repository = Repository::parse("o/r").unwrap();
+        let limit = |before, begun| match meaning(&answer(429, ""), &repository, before, begun, now()) {
+            Meaning::Limited(pause) => pause,
+            other => panic!("{other:?}"),
+        };
+        let over = |pause: Pause| Pause { until: now(), ..pause };
         let (mut before, mut waits) = (None, Vec::new());
         for _ in 0..8 {
-            let Meaning::Limited(pause) = meaning(&answer(429, ""), &Repository::parse("o/r").unwrap(), before, now())
-            else {
-                panic!()
-            };
+            let pause = limit(before.map(over), now());
             waits.push(pause.until.as_second() - 1_000_000);
             before = Some(pause);
         }
         assert_eq!(waits, [60, 120, 240, 480, 960, 1920, 3600, 3600]);
+        // Eight requests were under way when the limit came: one limit, one minute.
+        let first = limit(None, now());
+        assert_eq!((0..8).fold(first, |pause, _| limit(Some(pause), now())), first);
     }
 }

@@ -333,7 +333,9 @@ impl Run {
     /// Closes the open attempt and decides what follows: done, again later, or given up.
     /// `seed` spreads retries of different runs; it only has to differ between them.
     pub fn end_attempt(&mut self, ending: Ending, now: Timestamp, seed: u64) {
-        let tries = self.tries();
+        // Those before a redrive count no more: it has eight hours, and quick first tries, of its own.
+        let since = self.attempts.iter().filter(|attempt| attempt.started_at >= self.started_at).count();
+        let tries = u32::try_from(since).unwrap_or(u32::MAX);
         if let Some(open) = self.attempts.last_mut() {
             open.ended_at = Some(now);
             open.outcome = Some(ending.outcome);

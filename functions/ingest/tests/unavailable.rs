@@ -1,0 +1,137 @@
+//! What cannot be made durable is not accepted: 503 with `Retry-After`, and nothing half-done.
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use axum::Router;
+use axum::body::{Body, Bytes};
+use domain::envelope::Attributes;
+use domain::error::PortError;
+use domain::ids::BodyKey;
+use domain::ports::{BodyWriter, EventBus};
+use domain::secrets::{FixedSecrets, Keyring};
+use domain::signature;
+use http::{Request, Response};
+use http_body_util::BodyExt;
+use ingest::Ingest;
+use lambda::http::guard::Hosts;
+use testkit::clock::{CountingIds, ManualClock};
+use tower::ServiceExt;
+
+/// A world that fails where it is told to, and remembers what it took.
+#[derive(Default)]
+struct World {
+    bus_is_down: bool,
+    bodies_are_down: bool,
+    published: Mutex<usize>,
+    stored: Mutex<usize>,
+}
+
+#[async_trait]
+impl EventBus for World {
+    async fn publish(&self, _: &str, _: &Attributes) -> Result<(), PortError> {
+        if self.bus_is_down {
+            return Err(PortError::transient("the bus said something internal"));
+        }
+        *self.published.lock().unwrap() += 1;
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl BodyWriter for World {
+    async fn put(&self, _: &BodyKey, _: Bytes) -> Result<(), PortError> {
+        if self.bodies_are_down {
+            return Err(PortError::transient("the store said something internal"));
+        }
+        *self.stored.lock().unwrap() += 1;
+        Ok(())
+    }
+}
+
+fn port(world: &Arc<World>) -> (Router, Arc<ManualClock>) {
+    let clock = Arc::new(ManualClock::default());
+    let ingest = Ingest {
+        secrets: Arc::new(FixedSecrets(Keyring::new("secret".into(), None))),
+        bus: world.clone(),
+        bodies: world.clone(),
+        clock: clock.clone(),
+        ids: Arc::new(CountingIds::default()),
+        public_url: None,
+    };
+    (ingest::router(Arc::new(ingest), Hosts::fronted()), clock)
+}
+
+async fn deliver(router: &Router, body: Vec<u8>) -> Response<Body> {
+    let request = Request::post("/github")
+        .header("content-type", "application/json")
+        .header("content-length", body.len())
+        .header("x-github-event", "push")
+        .header("x-github-delivery", "a-guid")
+        .header(signature::HEADER, signature::sign(b"secret", &body))
+        .body(Body::from(body))
+        .unwrap();
+    router.clone().oneshot(request).await.unwrap()
+}
+
+async fn assert_unavailable(response: Response<Body>) {
+    assert_eq!(response.status(), 503);
+    assert_eq!(response.headers()["retry-after"], "30");
+    assert_eq!(response.headers()["content-type"], "application/problem+json");
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    let text = String::from_utf8(body.to_vec()).unwrap();
+    assert!(text.contains("edeliver it") && !text.contains("internal"), "{text}");
+}
+
+fn large() -> Vec<u8> {
+    format!(r#"{{"filler":"{}"}}"#, "x".repeat(300_000)).into_bytes()
+}
+
+#[tokio::test]
+async fn a_bus_that_will_not_take_it_is_a_503() {
+    let world = Arc::new(World { bus_is_down: true, ..World::default() });
+    assert_unavailable(deliver(&port(&world).0, b"{}".to_vec()).await).await;
+    assert_unavailable(deliver(&port(&world).0, large()).await).await;
+}
+
+#[tokio::test]
+async fn a_body_that_cannot_be_stored_is_never_published() {
+    let world = Arc::new(World { bodies_are_down: true, ..World::default() });
+    assert_unavailable(deliver(&port(&world).0, large()).await).await;
+    assert_eq!(*world.published.lock().unwrap(), 0);
+    assert_eq!(deliver(&port(&world).0, b"{}".to_vec()).await.status(), 202, "a small one needs no store");
+}
+
+#[tokio::test]
+async fn a_ninth_large_body_waits_for_a_place_and_is_told_so_when_none_comes() {
+    let world = Arc::new(World::default());
+    let (router, clock) = port(&world);
+    let declared = 2 * 1024 * 1024;
+    // Eight that have declared much and send nothing.
+    let mut stuck = tokio::task::JoinSet::new();
+    for _ in 0..8 {
+        let router = router.clone();
+        stuck.spawn(async move {
+            let silent = Body::from_stream(futures_util::stream::pending::<Result<Bytes, std::io::Error>>());
+            let request = Request::post("/github").header("content-length", declared).body(silent).unwrap();
+            router.oneshot(request).await.unwrap()
+        });
+    }
+    tokio::task::yield_now().await;
+    let body = format!(r#"{{"filler":"{}"}}"#, "x".repeat(declared)).into_bytes();
+    let ninth = tokio::spawn({
+        let router = router.clone();
+        async move { deliver(&router, body).await }
+    });
+    for _ in 0..20 {
+        tokio::task::yield_now().await;
+    }
+    clock.advance(6);
+    assert_unavailable(ninth.await.unwrap()).await;
+    assert_eq!(deliver(&router, b"{}".to_vec()).await.status(), 202, "small ones need no place");
+    clock.advance(30);
+    while let Some(response) = stuck.join_next().await {
+        assert_eq!(response.unwrap().status(), 400);
+    }
+}
