@@ -1,9 +1,10 @@
 //! The line of one event, from the webhook to the commit.
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use domain::envelope::{Body, Envelope};
 use domain::ids::{EventId, ReceiptId};
-use embedded::queue::{FANOUT, Outgoing};
-use serde_json::json;
+use embedded::queue::{FANOUT, Outgoing, STATUSES};
+use serde_json::{Value, json};
 use standin::ci::{Answer, signature};
 use testkit::story::REPOSITORY;
 
@@ -266,4 +267,57 @@ async fn every_sample_is_accepted_and_its_facts_are_what_the_index_says() {
         let name = file.unwrap().file_name().into_string().unwrap();
         assert!(known.contains(&name), "no handler is shown events/{name}");
     }
+}
+
+#[tokio::test]
+async fn every_lambda_sample_is_accepted_by_the_function_it_is_for() {
+    let yard = SetUp { api_key: Some("sample-api-key"), ..SetUp::default() }.start().await;
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../events");
+    let read = |path: String| -> Value { serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap() };
+    let index = read(format!("{folder}/index.json"));
+    let mut known = Vec::new();
+    for entry in index["lambda"].as_array().unwrap() {
+        let (file, function) = (entry["file"].as_str().unwrap(), entry["function"].as_str().unwrap());
+        known.push(file.trim_start_matches("lambda/").to_owned());
+        let event = read(format!("{folder}/lambda/{}", known.last().unwrap()));
+        if entry["trigger"] == "http" {
+            let code = ask(&yard, function, &event).await;
+            assert!(matches!(code, 200 | 202), "{file}: {code}");
+            continue;
+        }
+        let queue = yard.gateway().queue(if function == "status" { STATUSES } else { FANOUT }).unwrap();
+        for record in event["Records"].as_array().unwrap() {
+            let attributes = &record["attributes"];
+            let fifo = attributes["MessageGroupId"].as_str().zip(attributes["MessageDeduplicationId"].as_str());
+            let message = Outgoing { body: record["body"].as_str().unwrap(), fifo, ..Outgoing::default() };
+            queue.send(message).await.unwrap();
+        }
+        yard.idle().await;
+        // Two receipts of one event that are first seen at once: one of them looks again a moment later.
+        yard.later(5).await;
+        let counts = queue.counts().await.unwrap();
+        assert_eq!((counts.dead, counts.delayed), (0, 0), "{file}: set aside, or not finished");
+    }
+    for file in std::fs::read_dir(format!("{folder}/lambda")).unwrap() {
+        let name = file.unwrap().file_name().into_string().unwrap();
+        assert!(known.contains(&name), "no handler is shown events/lambda/{name}");
+    }
+}
+
+/// Sends what API Gateway's payload 2.0 stands for, to the port that the function serves here.
+async fn ask(yard: &Local, function: &str, event: &Value) -> u16 {
+    let base = if function == "ingest" { &yard.webhooks } else { &yard.api };
+    let query = event["rawQueryString"].as_str().filter(|query| !query.is_empty());
+    let url = format!(
+        "{base}{}{}",
+        event["rawPath"].as_str().unwrap(),
+        query.map(|query| format!("?{query}")).unwrap_or_default()
+    );
+    let text = event["body"].as_str().unwrap_or_default();
+    let body = if event["isBase64Encoded"] == true { BASE64_STANDARD.decode(text).unwrap() } else { text.into() };
+    let own = |name: &str| !matches!(name, "host" | "content-length");
+    let headers: Vec<_> = event["headers"].as_object().unwrap().iter().filter(|(name, _)| own(name)).collect();
+    let headers: Vec<_> = headers.iter().map(|(name, value)| (name.as_str(), value.as_str().unwrap())).collect();
+    let method = event["requestContext"]["http"]["method"].as_str().unwrap();
+    standin::http::send(method, &url, &headers, body).await.unwrap().code
 }
