@@ -1,0 +1,101 @@
+//! A queue that takes only some, or a record that cannot be read, is a 503 that says to come again.
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
+use std::sync::Arc;
+
+use api::Api;
+use async_trait::async_trait;
+use axum::body::Body;
+use bytes::Bytes;
+use domain::error::PortError;
+use domain::ids::{BodyKey, EventId, Repository, Sha};
+use domain::ports::{BodyReader, EventReader, EventStory, StatusQueue};
+use domain::query::{EventPage, EventQuery, StatusPage};
+use domain::secrets::{FixedSecrets, Keyring};
+use domain::statuses::message::StatusMessage;
+use http::{Request, Response};
+use http_body_util::BodyExt;
+use lambda::http::guard::Hosts;
+use testkit::clock::{CountingIds, ManualClock};
+use tower::ServiceExt;
+
+/// Everything behind the API fails, in words that are nobody's business.
+struct Down;
+
+fn down<T>() -> Result<T, PortError> {
+    Err(PortError::transient("something internal"))
+}
+
+#[async_trait]
+impl StatusQueue for Down {
+    async fn send(&self, _: &[StatusMessage]) -> Result<(), PortError> {
+        down()
+    }
+}
+
+#[async_trait]
+impl BodyReader for Down {
+    async fn get(&self, _: &BodyKey) -> Result<Option<Bytes>, PortError> {
+        down()
+    }
+}
+
+#[async_trait]
+impl EventReader for Down {
+    async fn events(&self, _: &EventQuery) -> Result<EventPage, PortError> {
+        down()
+    }
+    async fn event(&self, _: &EventId) -> Result<Option<EventStory>, PortError> {
+        down()
+    }
+    async fn statuses(&self, _: &Repository, _: &Sha, _: usize, _: Option<&str>) -> Result<StatusPage, PortError> {
+        down()
+    }
+    async fn ping(&self) -> Result<(), PortError> {
+        down()
+    }
+}
+
+async fn ask(method: &str, path: &str, body: &str) -> Response<Body> {
+    let api = Api {
+        reader: Arc::new(Down),
+        bodies: Arc::new(Down),
+        statuses: Arc::new(Down),
+        callback_secrets: Arc::new(FixedSecrets(Keyring::new("secret".into(), None))),
+        api_key: None,
+        open: true,
+        clock: Arc::new(ManualClock::default()),
+        ids: Arc::new(CountingIds::default()),
+    };
+    let request = Request::builder().method(method).uri(path).header("host", "127.0.0.1");
+    let request = request.header("content-type", "application/json").body(Body::from(body.to_owned())).unwrap();
+    api::router(Arc::new(api), Hosts::new(None, None)).oneshot(request).await.unwrap()
+}
+
+async fn detail(response: Response<Body>) -> String {
+    assert_eq!(response.headers()["content-type"], "application/problem+json");
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    String::from_utf8(body.to_vec()).unwrap()
+}
+
+#[tokio::test]
+async fn statuses_that_the_queue_did_not_take_are_to_be_sent_again() {
+    let body =
+        format!(r#"{{"repository":"o/r","sha":"{}","statuses":[{{"name":"ci","status":"success"}}]}}"#, "a".repeat(40));
+    let response = ask("POST", "/v1/statuses", &body).await;
+    assert_eq!(response.status(), 503);
+    assert_eq!(response.headers()["retry-after"], "5");
+    let said = detail(response).await;
+    assert!(said.contains("Try again") && !said.contains("internal"), "{said}");
+}
+
+#[tokio::test]
+async fn a_record_that_cannot_be_read_says_so_and_nothing_internal() {
+    let commit = format!("/v1/commits/o/r/{}/statuses", "a".repeat(40));
+    for path in ["/v1/events", "/v1/events/1-a", "/v1/events/1-a/payload", &commit, "/health"] {
+        let response = ask("GET", path, "").await;
+        assert_eq!(response.status(), 503, "{path}");
+        let said = detail(response).await;
+        assert!(said.contains("Try again") && !said.contains("internal"), "{path}: {said}");
+    }
+}
