@@ -1,9 +1,13 @@
 //! What must stay true of the tree as a whole. `cargo run -p xtask -- tidy` says what is not; `cargo test` does too.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+pub mod calls;
 pub mod code;
 pub mod docs;
+pub mod permissions;
 pub mod stack;
+pub mod template;
+pub mod wiring;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -15,7 +19,7 @@ use anyhow::{Context, ensure};
 pub type Rule = fn(&Tree) -> Vec<String>;
 
 /// Every rule by its name.
-pub const RULES: [(&str, Rule); 12] = [
+pub const RULES: [(&str, Rule); 14] = [
     ("the domain is pure", code::domain_is_pure),
     ("mains are short", code::mains_are_short),
     ("configuration is read in settings only", code::configuration_is_read_in_settings),
@@ -28,6 +32,8 @@ pub const RULES: [(&str, Rule); 12] = [
     ("each setting is in the template", stack::settings_are_in_the_template),
     ("the template's table is the store's", stack::table_matches_schema),
     ("no permission for everything", stack::no_permission_for_everything),
+    ("each role permits what its ports need", permissions::roles_are_exact),
+    ("stars are explained", permissions::stars_are_explained),
 ];
 
 /// The tracked text files, by their path from the root.

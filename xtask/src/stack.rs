@@ -89,7 +89,7 @@ pub fn no_permission_for_everything(tree: &Tree) -> Vec<String> {
 }
 
 /// `ingest` is `IngestFunction`.
-fn logical_id(function: &str) -> String {
+pub(crate) fn logical_id(function: &str) -> String {
     let mut letters = function.chars();
     let first = letters.next().map(|c| c.to_ascii_uppercase());
     first.into_iter().chain(letters).chain("Function".chars()).collect()
@@ -118,7 +118,7 @@ fn names_read(source: &str) -> BTreeSet<&str> {
     code.split('"').skip(1).step_by(2).filter(|text| is_setting(text)).collect()
 }
 
-fn is_setting(text: &str) -> bool {
+pub(crate) fn is_setting(text: &str) -> bool {
     text.contains('_') && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
 }
 

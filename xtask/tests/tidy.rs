@@ -35,4 +35,6 @@ hold! {
     settings: "each setting is in the template",
     table: "the template's table is the store's",
     permissions: "no permission for everything",
+    roles: "each role permits what its ports need",
+    stars: "stars are explained",
 }
