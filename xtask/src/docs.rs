@@ -19,6 +19,37 @@ pub fn samples_are_described(tree: &Tree) -> Vec<String> {
     silent.map(|path| format!("events/README.md does not mention {path}")).collect()
 }
 
+/// Every `sam local invoke` and `cargo lambda invoke` in the texts names a function and a sample that is for it, by
+/// `events/index.json`, whose samples tests show to the handlers; and every sample has both lines in `events/README.md`.
+pub fn invocations_are_real(tree: &Tree) -> Vec<String> {
+    let index = tree.text("events/index.json").map(yaml_serde::from_str::<yaml_serde::Value>);
+    let Some(Ok(index)) = index else { return vec!["events/index.json cannot be read".to_owned()] };
+    let samples = index.get("lambda").and_then(|it| it.as_sequence()).into_iter().flatten();
+    let sample = |entry: &yaml_serde::Value| {
+        let of = |key| entry.get(key).and_then(|it| it.as_str()).unwrap_or_default().to_owned();
+        (of("function"), format!("events/{}", of("file")))
+    };
+    let samples: Vec<(String, String)> = samples.map(sample).collect();
+    let sam = |(function, file): &(String, String)| {
+        format!("sam local invoke {} --event {file}", crate::stack::logical_id(function))
+    };
+    let cargo = |(function, file): &(String, String)| format!("cargo lambda invoke {function} --data-file {file}");
+    let known: Vec<String> = samples.iter().flat_map(|it| [sam(it), cargo(it)]).collect();
+    let texts = tree.files().filter(|(path, _)| path.ends_with(".md"));
+    let said = texts.flat_map(|(path, text)| text.lines().map(move |line| (path, line.trim())));
+    let said =
+        said.filter(|(_, line)| line.starts_with("sam local invoke ") || line.starts_with("cargo lambda invoke "));
+    let said: Vec<(&str, &str)> = said.collect();
+    let strange = said.iter().filter(|(_, line)| !known.iter().any(|it| it == line));
+    let mut findings: Vec<_> =
+        strange.map(|(path, line)| format!("{path}: no sample and function fit {line:?}")).collect();
+    findings.extend(samples.iter().filter(|(_, file)| !tree.has(file)).map(|(_, file)| format!("{file} is missing")));
+    for line in known.iter().filter(|line| !said.contains(&("events/README.md", line))) {
+        findings.push(format!("events/README.md lacks: {line}"));
+    }
+    findings
+}
+
 /// The README says of each function what it is for.
 pub fn readme_names_functions(tree: &Tree) -> Vec<String> {
     let Some(readme) = tree.text("README.md") else {
@@ -107,6 +138,30 @@ mod tests {
         let functions =
             [("README.md", "`ingest`"), ("functions/ingest/Cargo.toml", ""), ("functions/api/Cargo.toml", "")];
         assert_eq!(readme_names_functions(&Tree::from(functions)), ["README.md does not mention the function api"]);
+    }
+
+    #[test]
+    fn invocations_of_nothing_are_found() {
+        const LINES: &str = "sam local invoke IngestFunction --event events/lambda/a.json\ncargo lambda invoke ingest --data-file events/lambda/a.json\n";
+        let findings = |from: &str, to: &str| {
+            let lines = LINES.replace(from, to);
+            invocations_are_real(&Tree::from([
+                ("events/index.json", r#"{"lambda": [{"file": "lambda/a.json", "function": "ingest"}]}"#),
+                ("events/lambda/a.json", "{}"),
+                ("events/README.md", lines.as_str()),
+            ]))
+            .len()
+        };
+        assert_eq!(findings("", ""), 0);
+        for (from, to) in [
+            ("IngestFunction", "ApiFunction"),
+            ("invoke ingest", "invoke api"),
+            ("a.json", "b.json"),
+            ("--data-file", "--data"),
+            ("sam local", "sam"),
+        ] {
+            assert!(findings(from, to) > 0, "{from} -> {to}");
+        }
     }
 
     #[test]

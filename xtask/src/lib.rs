@@ -4,6 +4,7 @@
 pub mod calls;
 pub mod code;
 pub mod docs;
+pub mod operations;
 pub mod permissions;
 pub mod stack;
 pub mod template;
@@ -19,7 +20,7 @@ use anyhow::{Context, ensure};
 pub type Rule = fn(&Tree) -> Vec<String>;
 
 /// Every rule by its name.
-pub const RULES: [(&str, Rule); 14] = [
+pub const RULES: [(&str, Rule); 20] = [
     ("the domain is pure", code::domain_is_pure),
     ("mains are short", code::mains_are_short),
     ("configuration is read in settings only", code::configuration_is_read_in_settings),
@@ -34,6 +35,12 @@ pub const RULES: [(&str, Rule); 14] = [
     ("no permission for everything", stack::no_permission_for_everything),
     ("each role permits what its ports need", permissions::roles_are_exact),
     ("stars are explained", permissions::stars_are_explained),
+    ("alarms are explained", operations::alarms_are_explained),
+    ("what can fail has its alarm", operations::what_can_fail_has_its_alarm),
+    ("deliveries are not limited", operations::deliveries_are_not_limited),
+    ("functions unwind", operations::functions_unwind),
+    ("costs add up", operations::costs_add_up),
+    ("invocations are real", docs::invocations_are_real),
 ];
 
 /// The tracked text files, by their path from the root.

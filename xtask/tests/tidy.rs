@@ -37,4 +37,10 @@ hold! {
     permissions: "no permission for everything",
     roles: "each role permits what its ports need",
     stars: "stars are explained",
+    alarms: "alarms are explained",
+    watched: "what can fail has its alarm",
+    deliveries: "deliveries are not limited",
+    unwinding: "functions unwind",
+    costs: "costs add up",
+    invocations: "invocations are real",
 }
