@@ -6,6 +6,7 @@ pub mod code;
 pub mod docs;
 pub mod operations;
 pub mod permissions;
+pub mod queues;
 pub mod stack;
 pub mod template;
 pub mod wiring;
@@ -20,7 +21,7 @@ use anyhow::{Context, ensure};
 pub type Rule = fn(&Tree) -> Vec<String>;
 
 /// Every rule by its name.
-pub const RULES: [(&str, Rule); 20] = [
+pub const RULES: [(&str, Rule); 21] = [
     ("the domain is pure", code::domain_is_pure),
     ("mains are short", code::mains_are_short),
     ("configuration is read in settings only", code::configuration_is_read_in_settings),
@@ -41,6 +42,7 @@ pub const RULES: [(&str, Rule); 20] = [
     ("functions unwind", operations::functions_unwind),
     ("costs add up", operations::costs_add_up),
     ("invocations are real", docs::invocations_are_real),
+    ("queues keep their promises", queues::queues_keep_their_promises),
 ];
 
 /// The tracked text files, by their path from the root.

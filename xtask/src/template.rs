@@ -40,6 +40,16 @@ impl Template {
         self.resources().find(|(name, ..)| *name == id).map(|(.., properties)| properties)
     }
 
+    /// A parameter's default, as text; empty when there is none.
+    pub fn default_of(&self, parameter: &str) -> String {
+        let default = self.root.get("Parameters").and_then(|it| it.get(parameter)?.get("Default"));
+        match default {
+            Some(Value::Number(number)) => number.to_string(),
+            Some(value) => value.as_str().unwrap_or_default().to_owned(),
+            None => String::new(),
+        }
+    }
+
     /// What a variable of a function's environment names: resources, or parameters of SSM.
     pub fn variable(&self, function: &str, name: &str) -> Vec<String> {
         let variables = self.properties(function).and_then(|it| it.get("Environment")?.get("Variables"));

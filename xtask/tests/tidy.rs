@@ -43,4 +43,5 @@ hold! {
     unwinding: "functions unwind",
     costs: "costs add up",
     invocations: "invocations are real",
+    queues: "queues keep their promises",
 }
