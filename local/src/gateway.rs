@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
-use axum::Router;
 use domain::ports::{BodyReader, BodyWriter, Clock, EventReader, GithubStatuses, Ids, Secrets, YourServer};
 use domain::secrets::{FixedSecrets, Keyring};
 use embedded::bodies::Bodies;
@@ -25,6 +24,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use url::Url;
 
+use crate::listener::{self, Limits};
 use crate::watch::{Outcome, Watched};
 use crate::workers::Consumer;
 
@@ -150,8 +150,8 @@ impl Gateway {
         };
         let call_back = CallBack { url: format!("{public_url}/v1/statuses"), ttl: config.callback_ttl };
         let mut fanout: Arc<dyn HandleMessage> = Arc::new(Fanout::new(ports, call_back));
-        if let Some(listener) = watch {
-            fanout = Arc::new(Watched::new(fanout, store.clone(), listener));
+        if let Some(watcher) = watch {
+            fanout = Arc::new(Watched::new(fanout, store.clone(), watcher));
         }
         let writer = Arc::new(Writer::new(store.clone(), store.clone(), github, clock.clone()));
         let api_state = Arc::new(api::Api {
@@ -176,8 +176,9 @@ impl Gateway {
             let consumer = Consumer { queue, handler, clock: clock.clone(), batch, at_once, visibility };
             tasks.spawn(consumer.run(stopped.clone()));
         }
-        tasks.spawn(serve(webhooks, ingest::router(ingest, hosts.clone()), stopped.clone()));
-        tasks.spawn(serve(api, api::router(api_state, hosts), stopped));
+        let limits = Limits::default();
+        tasks.spawn(listener::serve(webhooks, ingest::router(ingest, hosts.clone()), limits, stopped.clone()));
+        tasks.spawn(listener::serve(api, api::router(api_state, hosts), limits, stopped));
         Ok(Self { webhooks: webhooks_at, api: api_at, queues, engine, bodies, stop, tasks, _keep: keep })
     }
 
@@ -269,13 +270,4 @@ fn reachable(host: IpAddr) -> IpAddr {
 
 fn named(queues: &Queues, name: &str) -> anyhow::Result<Queue> {
     queues.queue(name).ok_or_else(|| anyhow!("the queue {name} was not opened"))
-}
-
-async fn serve(listener: TcpListener, router: Router, mut stop: watch::Receiver<bool>) {
-    let stopped = async move {
-        let _ = stop.wait_for(|stop| *stop).await;
-    };
-    if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stopped).await {
-        tracing::error!(%error, "a port stopped answering");
-    }
 }

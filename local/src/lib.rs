@@ -7,6 +7,7 @@
 pub mod cli;
 mod demo;
 pub mod gateway;
+mod listener;
 mod send;
 mod serve;
 pub mod settings;

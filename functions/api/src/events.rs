@@ -25,6 +25,10 @@ use crate::{Api, access, bad_request, json, not_text, unavailable};
 /// The largest payload that stands inside the event's own answer.
 const PAYLOAD_INLINE: usize = 256 * 1024;
 
+/// The deepest: beyond it many readers give up (serde_json at 128), and with the payload the whole answer would be
+/// lost to them. GitHub's are less than ten deep.
+const PAYLOAD_DEPTH: usize = 100;
+
 /// The most pages of a commit's statuses that are searched for those of one event.
 const STATUS_PAGES: usize = 10;
 
@@ -90,7 +94,8 @@ pub(crate) async fn show(
     if let Some(object) = answer.as_object_mut() {
         object.insert("payload_url".to_owned(), payload_url.into());
     }
-    let Some(payload) = payload.filter(|raw| raw.get().len() <= PAYLOAD_INLINE) else {
+    let fit = |json: &str| json.len() <= PAYLOAD_INLINE && depth(json) <= PAYLOAD_DEPTH;
+    let Some(payload) = payload.filter(|raw| fit(raw.get())) else {
         return Ok(Json(answer).into_response());
     };
     // The payload goes in as it is, not through a tree that would reorder and rewrite it.
@@ -138,6 +143,26 @@ async fn body(api: &Api, story: &EventStory) -> Result<Option<Bytes>, Problem> {
     }
 }
 
+/// How deep a JSON text is nested.
+fn depth(json: &str) -> usize {
+    let (mut depth, mut deepest) = (0_usize, 0);
+    let mut bytes = json.bytes();
+    let mut in_text = false;
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'"' => in_text = !in_text,
+            b'\\' => drop(bytes.next()),
+            b'[' | b'{' if !in_text => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b']' | b'}' if !in_text => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
+}
+
 fn content_type(story: &EventStory) -> ContentType {
     let value = story.headers.iter().find(|(name, _)| name == "content-type").map(|(_, value)| value.as_str());
     value.and_then(ContentType::from_header).unwrap_or(ContentType::Json)
@@ -179,5 +204,20 @@ pub(crate) fn cursor_or(error: &PortError) -> Problem {
             bad_request("cursor must be the next_cursor of the page before, with the same filters.")
         }
         _ => unavailable(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_deep_a_text_is() {
+        for (json, expected) in
+            [("7", 0), ("{}", 1), (r#"{"a":[{}],"b":[]}"#, 3), (r#""[[[[""#, 0), (r#"{"\"[[":"\\","]]":[]}"#, 2)]
+        {
+            assert_eq!(depth(json), expected, "{json}");
+        }
+        assert_eq!(depth(&"[".repeat(100_000)), 100_000);
     }
 }

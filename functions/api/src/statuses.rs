@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::Bytes;
-use axum::extract::State;
-use axum::extract::rejection::BytesRejection;
+use axum::body::{Bytes, HttpBody};
+use axum::extract::{self, FromRequest, State};
 use axum::response::{IntoResponse, Response};
 use domain::ids::{Repository, Sha, StatusId};
 use domain::statuses::message::StatusMessage;
@@ -16,22 +15,19 @@ use lambda::http::problem::Problem;
 use serde_json::{Value, json};
 
 use crate::access::{self, Caller};
-use crate::{Api, bad_request, retry_later, unavailable};
+use crate::{Api, BODY_LIMIT, bad_request, retry_later, unavailable};
 
-pub(crate) async fn post(
-    State(api): State<Arc<Api>>,
-    headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
-) -> Result<Response, Problem> {
+pub(crate) async fn post(State(api): State<Arc<Api>>, request: extract::Request) -> Result<Response, Problem> {
+    let headers = request.headers().clone();
     json_only(&headers)?;
+    // Nothing is read of a body whose sender may not send one.
     let caller = access::caller(&api, &headers).await?;
-    let body = body.map_err(|rejection| match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => Problem::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "too-large",
-            "Body too large",
-            "A request may have 1 MiB; send fewer statuses at once.",
-        ),
+    // What is announced as too large need not come first.
+    if request.body().size_hint().lower() > BODY_LIMIT as u64 {
+        return Err(too_large());
+    }
+    let body = Bytes::from_request(request, &()).await.map_err(|rejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => too_large(),
         _ => bad_request("The body was cut short."),
     })?;
     let idempotency_key = idempotency_key(&headers)?;
@@ -51,6 +47,11 @@ pub(crate) async fn post(
         repository = %accepted[0].repository, sha = %accepted[0].sha, "statuses were accepted"
     );
     Ok((StatusCode::ACCEPTED, Json(json!({ "results": results }))).into_response())
+}
+
+fn too_large() -> Problem {
+    let detail = "A request may have 1 MiB; send fewer statuses at once.";
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "Body too large", detail)
 }
 
 /// Where the statuses belong, or why they belong nowhere.

@@ -26,7 +26,8 @@ pub(crate) struct Accepted {
 pub(crate) async fn accept(ingest: &Ingest, large: &Semaphore, request: Request) -> Result<Accepted, Problem> {
     let (parts, body) = request.into_parts();
     let headers = &parts.headers;
-    let bytes = body::read(headers, body, ingest.clock.as_ref(), large).await.map_err(|refused| match refused {
+    // The place of a large one is held until it is answered.
+    let whole = body::read(headers, body, ingest.clock.as_ref(), large).await.map_err(|refused| match refused {
         Refused::TooLarge => problem(
             StatusCode::PAYLOAD_TOO_LARGE,
             "too-large",
@@ -54,7 +55,7 @@ pub(crate) async fn accept(ingest: &Ingest, large: &Semaphore, request: Request)
             "Set the webhook's content type to application/json or application/x-www-form-urlencoded.",
         )
     })?;
-    let verified = verify(ingest, headers, bytes).await?;
+    let verified = verify(ingest, headers, whole.bytes.clone()).await?;
     let named = delivery::name(|name| headers.get_all(name).iter().map(http::HeaderValue::as_bytes))
         .map_err(|bad| bad_delivery(&bad))?;
     let of_request = parts.extensions.get::<PublicBase>().map(|base| base.0.as_str());

@@ -12,6 +12,7 @@ use domain::ids::BodyKey;
 use domain::ports::{BodyWriter, EventBus};
 use domain::secrets::{FixedSecrets, Keyring};
 use domain::signature;
+use futures_util::StreamExt;
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use ingest::Ingest;
@@ -103,35 +104,80 @@ async fn a_body_that_cannot_be_stored_is_never_published() {
     assert_eq!(deliver(&port(&world).0, b"{}".to_vec()).await.status(), 202, "a small one needs no store");
 }
 
-#[tokio::test]
-async fn a_ninth_large_body_waits_for_a_place_and_is_told_so_when_none_comes() {
-    let world = Arc::new(World::default());
-    let (router, clock) = port(&world);
-    let declared = 2 * 1024 * 1024;
-    // Eight that have declared much and send nothing.
-    let mut stuck = tokio::task::JoinSet::new();
-    for _ in 0..8 {
-        let router = router.clone();
-        stuck.spawn(async move {
-            let silent = Body::from_stream(futures_util::stream::pending::<Result<Bytes, std::io::Error>>());
-            let request = Request::post("/github").header("content-length", declared).body(silent).unwrap();
-            router.oneshot(request).await.unwrap()
-        });
-    }
-    tokio::task::yield_now().await;
-    let body = format!(r#"{{"filler":"{}"}}"#, "x".repeat(declared)).into_bytes();
-    let ninth = tokio::spawn({
-        let router = router.clone();
-        async move { deliver(&router, body).await }
-    });
-    for _ in 0..20 {
+/// A delivery that declares two megabytes, sends some, and then nothing more.
+async fn stand_still(router: Router) -> Response<Body> {
+    let some = futures_util::stream::iter([Ok::<_, std::io::Error>(Bytes::from(vec![b'x'; 600 * 1024]))]);
+    let silent = Body::from_stream(some.chain(futures_util::stream::pending()));
+    let request = Request::post("/github").header("content-length", 2 << 20).body(silent).unwrap();
+    router.oneshot(request).await.unwrap()
+}
+
+async fn let_others_run() {
+    for _ in 0..50 {
         tokio::task::yield_now().await;
     }
+}
+
+#[tokio::test]
+async fn a_ninth_large_body_waits_for_a_place_and_those_that_stand_still_lose_theirs() {
+    let world = Arc::new(World::default());
+    let (router, clock) = port(&world);
+    let body = || format!(r#"{{"filler":"{}"}}"#, "x".repeat(2 << 20)).into_bytes();
+    // Those that only declare much, and send nothing, have no place.
+    let silent = |_| {
+        let silent = Body::from_stream(futures_util::stream::pending::<Result<Bytes, std::io::Error>>());
+        let request = Request::post("/github").header("content-length", 2 << 20).body(silent).unwrap();
+        tokio::spawn(router.clone().oneshot(request))
+    };
+    let silent: Vec<_> = (0..100).map(silent).collect();
+    let_others_run().await;
+    assert_eq!(deliver(&router, body()).await.status(), 202);
+
+    let stuck: Vec<_> = (0..8).map(|_| tokio::spawn(stand_still(router.clone()))).collect();
+    let_others_run().await;
+    clock.advance(1);
+    let waiting = tokio::spawn({
+        let (router, body) = (router.clone(), body());
+        async move { deliver(&router, body).await }
+    });
+    let_others_run().await;
+    assert!(!waiting.is_finished(), "there is no place");
+    assert_eq!(deliver(&router, b"{}".to_vec()).await.status(), 202, "small ones need none");
+    clock.advance(4);
+    assert_eq!(waiting.await.unwrap().status(), 202, "before its own patience is over");
+    for response in stuck {
+        assert_eq!(response.await.unwrap().status(), 400);
+    }
+    clock.advance(30);
+    for response in silent {
+        assert_eq!(response.await.unwrap().unwrap().status(), 400);
+    }
+}
+
+#[tokio::test]
+async fn who_waits_in_vain_for_a_place_is_told_so() {
+    let world = Arc::new(World::default());
+    let (router, clock) = port(&world);
+    // Eight that keep the pace, and so their places.
+    let (senders, stuck): (Vec<_>, Vec<_>) = (0..8)
+        .map(|_| {
+            let (sender, ended) = tokio::sync::oneshot::channel::<()>();
+            let some = futures_util::stream::iter([Ok::<_, std::io::Error>(Bytes::from(vec![b'x'; 8 << 20]))]);
+            let end = futures_util::stream::once(ended).filter_map(async |_| None);
+            let request = Request::post("/github").body(Body::from_stream(some.chain(end))).unwrap();
+            (sender, tokio::spawn(router.clone().oneshot(request)))
+        })
+        .unzip();
+    let_others_run().await;
+    let ninth = tokio::spawn({
+        let router = router.clone();
+        async move { deliver(&router, vec![b'x'; 600 * 1024]).await }
+    });
+    let_others_run().await;
     clock.advance(6);
     assert_unavailable(ninth.await.unwrap()).await;
-    assert_eq!(deliver(&router, b"{}".to_vec()).await.status(), 202, "small ones need no place");
-    clock.advance(30);
-    while let Some(response) = stuck.join_next().await {
-        assert_eq!(response.unwrap().status(), 400);
+    drop(senders);
+    for response in stuck {
+        assert_eq!(response.await.unwrap().unwrap().status(), 415, "they were read to their end");
     }
 }

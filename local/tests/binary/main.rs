@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, unreachable_pub)]
 
 mod demo;
+mod hostile;
 mod kill;
 mod place;
 mod secrets;

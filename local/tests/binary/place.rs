@@ -247,6 +247,11 @@ impl Served {
         self.running.signal(name);
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.running.process.id()
+    }
+
     pub fn end(self) -> Ended {
         self.running.end()
     }
