@@ -195,8 +195,9 @@ mod tests {
     #[test]
     fn what_does_not_agree_is_found() {
         type Case = (crate::Rule, &'static str, &'static str, &'static str);
-        let cases: [Case; 20] = [
-            (alarms_are_explained, GUIDE, "| `fanout-age` |", "| `fanout-aged` |"),
+        let cases: [Case; 21] = [
+            (alarms_are_explained, GUIDE, "| `fanout-age` |", "| fanout-age |"),
+            (alarms_are_explained, GUIDE, "| `fanout-age` |", "| `more` | a | b |\n| `fanout-age` |"),
             (alarms_are_explained, TEMPLATE, "${AWS::StackName}-http-5xx", "${AWS::StackName}-http-500"),
             (alarms_are_explained, TEMPLATE, "\"${EventsLostAlarm.Arn}\",", ""),
             (alarms_are_explained, TEMPLATE, "      AlarmActions: [!Ref Alarms]\n", ""),

@@ -50,6 +50,7 @@ fn every_action_and_every_resource_that_is_changed_is_found() {
         let value = !line.trim_start().starts_with("- !If") && !line.contains("AWS::NoValue");
         if let Some((before, _)) = line.split_once('!').filter(|_| value) {
             mutants.push(format!("{before}!GetAtt Alarms.Arn"));
+            mutants.extend(line.contains("!GetAtt").then(|| line.replace(".Arn", ".QueueName")));
             mutants.push(format!("{before}\"*\""));
         }
         for mutant in mutants {
