@@ -38,8 +38,8 @@ pub fn settings_are_in_the_template(tree: &Tree) -> Vec<String> {
     findings
 }
 
-/// The table in the template has the keys, the indexes and the expiry of `shared/store`, and the API's role every
-/// index.
+/// The table in the template has the keys, the indexes with what they hold, and the expiry of `shared/store`, and the
+/// API's role every index.
 pub fn table_matches_schema(tree: &Tree) -> Vec<String> {
     let (Some(keys), Some(schema)) = (tree.text("shared/store/src/keys.rs"), tree.text("shared/store/src/schema.rs"))
     else {
@@ -53,7 +53,11 @@ pub fn table_matches_schema(tree: &Tree) -> Vec<String> {
     if indexes.is_empty() {
         return vec!["shared/store/src/schema.rs lists no INDEXES".to_owned()];
     }
-    let table = resource(tree, "Table").unwrap_or_default().join("\n");
+    let listed = listed(schema);
+    if listed.is_empty() {
+        return vec!["shared/store/src/schema.rs lists no attributes as LISTED".to_owned()];
+    }
+    let table = unfolded(&resource(tree, "Table").unwrap_or_default().join("\n"));
     let role = resource(tree, "ApiRole").unwrap_or_default().join("\n");
     let key = |name: &str, kind: &str| format!("{{ AttributeName: {}, KeyType: {kind} }}", value(name));
     let mut wanted = vec![
@@ -64,7 +68,7 @@ pub fn table_matches_schema(tree: &Tree) -> Vec<String> {
         let (hash, range) = (key(pk, "HASH"), key(sk, "RANGE"));
         let name = value(index);
         wanted.push(format!(
-            "- IndexName: {name}\n          KeySchema:\n            - {hash}\n            - {range}\n          Projection: {{ ProjectionType: ALL }}"
+            "- IndexName: {name}\n          KeySchema:\n            - {hash}\n            - {range}\n          Projection:\n            ProjectionType: INCLUDE\n            NonKeyAttributes: [{listed}]\n"
         ));
         if !role.contains(&format!("/index/{name}\n")) && !role.ends_with(&format!("/index/{name}")) {
             wanted.push(format!("a permission of ApiRole for the index {name}"));
@@ -130,6 +134,25 @@ fn triples(schema: &str) -> Vec<[&str; 3]> {
     inner.filter_map(|inner| inner.split(',').map(str::trim).collect::<Vec<_>>().try_into().ok()).collect()
 }
 
+/// The names in `LISTED`, as the template has them.
+fn listed(schema: &str) -> String {
+    let list = schema.split("const LISTED").nth(1).and_then(|rest| rest.split_once('=')).map_or("", |(_, list)| list);
+    let list = list.split(';').next().unwrap_or_default();
+    list.split('"').skip(1).step_by(2).collect::<Vec<_>>().join(", ")
+}
+
+/// Lists in brackets on one line, however they are wrapped.
+fn unfolded(text: &str) -> String {
+    let mut parts = text.split('[');
+    let mut whole = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (list, rest) = part.split_once(']').unwrap_or((part, ""));
+        let items: Vec<_> = list.split(',').map(str::trim).collect();
+        whole.push_str(&format!("[{}]{rest}", items.join(", ")));
+    }
+    whole
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -152,7 +175,7 @@ Resources:
 
   ApiRole:
     Type: AWS::IAM::Role
-      - !Sub ${Table.Arn}/index/by-day
+      - !Sub ${Table.Arn}/index/by-time
   # The record.
   Table:
     Properties:
@@ -160,19 +183,24 @@ Resources:
         - { AttributeName: pk, KeyType: HASH }
         - { AttributeName: sk, KeyType: RANGE }
       GlobalSecondaryIndexes:
-        - IndexName: by-day
+        - IndexName: by-time
           KeySchema:
-            - { AttributeName: day, KeyType: HASH }
+            - { AttributeName: span, KeyType: HASH }
             - { AttributeName: at, KeyType: RANGE }
-          Projection: { ProjectionType: ALL }
+          Projection:
+            ProjectionType: INCLUDE
+            NonKeyAttributes: [
+              type,
+              status
+            ]
       TimeToLiveSpecification:
         AttributeName: expires_at
         Enabled: true
 Outputs:
 "#;
     const SETTINGS: &str = "lookup.required(\"HOOKYARD_TABLE\", \"name of a table\", text);\nlookup.optional(\"GITHUB_SECRET_PARAMETER\");\n#[cfg(test)]\n\"OTHER_NAME\"";
-    const KEYS: &str = "const PK: &str = \"pk\";\nconst SK: &str = \"sk\";\nconst AT: &str = \"at\";\nconst DAY: &str = \"day\";\nconst EXPIRES_AT: &str = \"expires_at\";\npub const BY_DAY: &str = \"by-day\";";
-    const SCHEMA: &str = "pub const INDEXES: [(&str, &str, &str); 1] = [(BY_DAY, DAY, AT)];";
+    const KEYS: &str = "const PK: &str = \"pk\";\nconst SK: &str = \"sk\";\nconst AT: &str = \"at\";\nconst SPAN: &str = \"span\";\nconst EXPIRES_AT: &str = \"expires_at\";\npub const BY_TIME: &str = \"by-time\";";
+    const SCHEMA: &str = "pub const INDEXES: [(&str, &str, &str); 1] = [(BY_TIME, SPAN, AT)];\npub const LISTED: [&str; 2] = [\"type\", \"status\"];";
 
     fn tree(template: &str) -> Tree {
         Tree::from([
@@ -195,22 +223,24 @@ Outputs:
     #[test]
     fn every_disagreement_is_found() {
         type Case = (crate::Rule, &'static str, &'static str);
-        let cases: [Case; 11] = [
+        let cases: [Case; 13] = [
             (functions_have_resources, "Binary: ingest", "Binary: api"),
             (functions_have_resources, "IngestFunction:", "Ingest:"),
             (settings_are_in_the_template, "HOOKYARD_TABLE: !Ref Table", "HOOKYARD_TABEL: !Ref Table"),
             (settings_are_in_the_template, "          GITHUB_SECRET_PARAMETER: secret\n", ""),
             (table_matches_schema, "expires_at", "ends_at"),
             (table_matches_schema, "AttributeName: sk", "AttributeName: at"),
-            (table_matches_schema, "AttributeName: day", "AttributeName: pk"),
-            (table_matches_schema, "ProjectionType: ALL", "ProjectionType: KEYS_ONLY"),
-            (table_matches_schema, "/index/by-day", "/index/by-days"),
+            (table_matches_schema, "AttributeName: span", "AttributeName: pk"),
+            (table_matches_schema, "ProjectionType: INCLUDE", "ProjectionType: KEYS_ONLY"),
+            (table_matches_schema, "              type,\n", ""),
+            (table_matches_schema, "              status\n", "              status,\n              more\n"),
+            (table_matches_schema, "/index/by-time", "/index/by-other"),
             (
                 table_matches_schema,
-                "        - IndexName: by-day\n",
-                "        - IndexName: more\n        - IndexName: by-day\n",
+                "        - IndexName: by-time\n",
+                "        - IndexName: more\n        - IndexName: by-time\n",
             ),
-            (no_permission_for_everything, "      - !Sub ${Table.Arn}/index/by-day\n", "        Resource: \"*\"\n"),
+            (no_permission_for_everything, "      - !Sub ${Table.Arn}/index/by-time\n", "        Resource: \"*\"\n"),
         ];
         for (rule, from, to) in cases {
             assert!(STACK.contains(from), "{from}");

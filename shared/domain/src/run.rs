@@ -311,6 +311,11 @@ impl Run {
         }
     }
 
+    /// Whether an attempt is under way, or was when its process died.
+    pub fn is_open(&self) -> bool {
+        self.attempts.last().is_some_and(|attempt| attempt.ended_at.is_none())
+    }
+
     /// The state that a run shows while it is worked on. One that is worked on already keeps its own: whether a
     /// receipt counts as a redelivery may look different once an older one has been recorded.
     pub fn working(&self, redelivery: bool) -> EventStatus {

@@ -17,8 +17,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret, SecretString};
 
-/// The version of the layout that this code writes.
-const VERSION: i64 = 1;
+/// The version of the layout that this code writes, the rows of the database among it.
+const VERSION: i64 = 2;
 
 /// Bytes of a secret that is made here: what GitHub and Standard Webhooks advise at least, and HMAC-SHA256 uses.
 const SECRET_LENGTH: usize = 32;
@@ -40,6 +40,20 @@ pub enum OpenError {
         /// The version that it says.
         found: i64,
         /// The newest that this code knows.
+        known: i64,
+    },
+    /// An older version wrote it, in a way that this one does not read.
+    #[error(
+        "{} was written by an older Hookyard (format {found}, this one needs {known}); choose another folder with \
+         HOOKYARD_DATA, or start that version again to finish what is in it",
+        path.display()
+    )]
+    Older {
+        /// Which folder.
+        path: PathBuf,
+        /// The version that it says.
+        found: i64,
+        /// The one that this code needs.
         known: i64,
     },
     /// A file that people may edit does not hold what it should.
@@ -104,7 +118,7 @@ impl DataFolder {
     /// Makes the folder (for its owner only, mode 0700) if it is not there, and takes possession of it.
     ///
     /// # Errors
-    /// [`OpenError`] when another process has it, when a newer version wrote it, or when the system refuses.
+    /// [`OpenError`] when another process has it, when another version wrote it, or when the system refuses.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         make_folder(path)?;
         let lock = take_lock(path)?;
@@ -166,6 +180,7 @@ impl DataFolder {
         match text.trim().parse::<i64>() {
             Ok(VERSION) => Ok(()),
             Ok(found) if found > VERSION => Err(OpenError::Newer { path: self.path.clone(), found, known: VERSION }),
+            Ok(found) if found > 0 => Err(OpenError::Older { path: self.path.clone(), found, known: VERSION }),
             _ => Err(OpenError::Malformed { path, must: "the version of the folder, a number from 1" }),
         }
     }

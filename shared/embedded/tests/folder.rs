@@ -62,17 +62,23 @@ fn a_folder_has_one_owner_at_a_time() {
 }
 
 #[test]
-fn a_folder_of_a_newer_version_is_refused() {
+fn a_folder_of_another_version_is_refused_and_left_alone() {
     let folder = TempDir::new().unwrap();
     drop(DataFolder::open(folder.path()).unwrap());
     let version = folder.path().join("version");
-    assert_eq!(fs::read_to_string(&version).unwrap(), "1\n");
+    assert_eq!(fs::read_to_string(&version).unwrap(), "2\n");
     drop(DataFolder::open(folder.path()).unwrap());
 
-    fs::write(&version, "2\n").unwrap();
+    fs::write(&version, "3\n").unwrap();
     let refused = DataFolder::open(folder.path()).unwrap_err();
-    assert!(matches!(refused, OpenError::Newer { found: 2, known: 1, .. }));
-    assert_eq!(fs::read_to_string(&version).unwrap(), "2\n");
+    assert!(matches!(refused, OpenError::Newer { found: 3, known: 2, .. }));
+    assert_eq!(fs::read_to_string(&version).unwrap(), "3\n");
+
+    fs::write(&version, "1\n").unwrap();
+    let refused = DataFolder::open(folder.path()).unwrap_err();
+    assert!(matches!(refused, OpenError::Older { found: 1, known: 2, .. }));
+    assert!(refused.to_string().contains("HOOKYARD_DATA"), "{refused}");
+    assert_eq!(fs::read_to_string(&version).unwrap(), "1\n");
     for nonsense in ["", "0", "-1", "one"] {
         fs::write(&version, nonsense).unwrap();
         assert!(matches!(DataFolder::open(folder.path()), Err(OpenError::Malformed { .. })), "{nonsense:?}");

@@ -1,5 +1,8 @@
-//! The body of an event and the headers that are forwarded with it, in a row beside the event; and the claim that
-//! says which event brought these bytes first.
+//! The body of an event and the headers that are forwarded with it, in one row that is also the claim on these
+//! bytes: it is named by their hash, and whoever makes it had them first.
+//!
+//! An event whose bytes another event had first keeps its own copy beside itself: the other's row goes when the other
+//! expires.
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -12,102 +15,105 @@ use domain::ports::KeptBody;
 use crate::Store;
 use crate::attributes::{Fields, Item, Row, as_id, as_text, number, text};
 use crate::keys::{EXPIRES_AT, Key};
+use crate::packing::{self, Headers};
 use crate::table::Write;
 
-/// The most bytes of a compressed body in its row. A row ends at 400 KB (Amazon DynamoDB: "Constraints"), and its
-/// headers need room.
+/// The most bytes of a packed body in its row. A row ends at 400 KB (Amazon DynamoDB: "Constraints").
 pub const INLINE_LIMIT: usize = 300 * 1024;
 
-const LZ4: &str = "lz4";
 const STORED: &str = "stored";
-const HEADERS: &str = "headers";
+const FILL: &str = "fill";
 const FIRST: &str = "first";
 
 /// Who had these bytes first.
 pub(crate) enum Claim {
-    /// This event, just now.
-    New,
-    /// This event, when it was recorded before or half recorded.
+    /// This event: now, or when it was recorded before or half recorded.
     Own,
     /// Another event.
     Other(EventId),
 }
 
-/// The row of a body.
-pub(crate) fn to_item(
-    key: &Key,
-    headers: &[(String, String)],
-    body: &KeptBody,
+/// What a row of a body holds besides its name.
+#[derive(Debug, Clone)]
+pub(crate) struct Kept {
+    packed: Vec<u8>,
+    fill: String,
+    stored: Option<String>,
     expiry: i64,
-) -> Result<Item, PortError> {
-    let row = Fields::of(key).put(HEADERS, text(headers_json(headers)?)).put(EXPIRES_AT, number(expiry));
-    Ok(match body {
-        KeptBody::Stored(at) => row.put(STORED, text(at)),
-        KeptBody::Inline(bytes) => {
-            let packed = lz4_flex::compress_prepend_size(bytes);
-            if packed.len() > INLINE_LIMIT {
-                return Err(PortError::permanent(format!(
-                    "the body of {} is {} bytes when compressed; over {INLINE_LIMIT} it belongs into the body store",
-                    key.pk,
-                    packed.len()
-                )));
-            }
-            row.put(LZ4, AttributeValue::B(Blob::new(packed)))
+}
+
+impl Kept {
+    /// Packs what came with the event. A body in the body store is named; its headers are kept here all the same.
+    pub(crate) fn of(
+        event: &GithubEvent,
+        headers: &[(String, String)],
+        body: &KeptBody,
+        expiry: i64,
+    ) -> Result<Self, PortError> {
+        let (bytes, stored) = match body {
+            KeptBody::Inline(bytes) => (bytes.as_ref(), None),
+            KeptBody::Stored(at) => (&[][..], Some(at.to_string())),
+        };
+        let fill = packing::fill(event);
+        let packed = packing::pack(&fill, headers, bytes).map_err(PortError::permanent)?;
+        if packed.len() > INLINE_LIMIT {
+            return Err(PortError::permanent(format!(
+                "the body of {} is {} bytes when packed; over {INLINE_LIMIT} it belongs into the body store",
+                event.id,
+                packed.len()
+            )));
         }
+        Ok(Self { packed, fill, stored, expiry })
     }
-    .item())
+
+    fn row(self, key: &Key, first: Option<&EventId>) -> Item {
+        Fields::of(key)
+            .maybe(FIRST, first.map(text))
+            .maybe(STORED, self.stored.map(text))
+            .put(FILL, text(self.fill))
+            .put(packing::NEWEST, AttributeValue::B(Blob::new(self.packed)))
+            .put(EXPIRES_AT, number(self.expiry))
+            .item()
+    }
 }
 
 /// Reads a row again.
-pub(crate) fn from_item(item: &Item) -> Result<(KeptBody, Vec<(String, String)>), PortError> {
+pub(crate) fn from_item(item: &Item) -> Result<(KeptBody, Headers), PortError> {
     let row = Row(item);
-    let headers = row.need(HEADERS, |value| serde_json::from_str(as_text(value)?).ok())?;
-    let body = match row.maybe(STORED, as_id)? {
-        Some(at) => KeptBody::Stored(at),
-        None => KeptBody::Inline(row.need(LZ4, unpacked)?),
-    };
+    let fill = row.need(FILL, as_text)?;
+    // What a row was packed with is the name of the attribute.
+    let unpacked = |value: &AttributeValue| packing::unpack(packing::NEWEST, fill, value.as_b().ok()?.as_ref());
+    let (headers, body): (_, Bytes) = row.need(packing::NEWEST, unpacked)?;
+    let body = row.maybe(STORED, as_id)?.map_or(KeptBody::Inline(body), KeptBody::Stored);
     Ok((body, headers))
 }
 
-fn unpacked(value: &AttributeValue) -> Option<Bytes> {
-    lz4_flex::decompress_size_prepended(value.as_b().ok()?.as_ref()).ok().map(Bytes::from)
-}
-
-fn headers_json(headers: &[(String, String)]) -> Result<String, PortError> {
-    serde_json::to_string(headers).map_err(PortError::permanent)
-}
-
 impl Store {
-    /// Claims the event's bytes for it, unless they are claimed.
-    pub(crate) async fn claim(&self, event: &GithubEvent) -> Result<Claim, PortError> {
-        let key = Key::claim(&event.body_sha256);
-        let expiry = self.expiry(event.received_at);
-        let row = Fields::of(&key).put(FIRST, text(&event.id)).put(EXPIRES_AT, number(expiry)).item();
-        match self.put_if_absent(&key, row).await? {
-            Write::Done => Ok(Claim::New),
+    /// Keeps the event's body where nobody else's is in the way.
+    pub(crate) async fn keep_body(&self, event: &GithubEvent, kept: Kept) -> Result<Claim, PortError> {
+        let key = Key::bytes(&event.body_sha256);
+        match self.put_if_absent(&key, kept.clone().row(&key, Some(&event.id))).await? {
+            Write::Done => Ok(Claim::Own),
             Write::Refused(Some(row)) => {
                 let first: EventId = Row(&row).need(FIRST, as_id)?;
-                Ok(if first == event.id { Claim::Own } else { Claim::Other(first) })
+                if first == event.id {
+                    return Ok(Claim::Own);
+                }
+                let key = Key::body(&event.id);
+                self.put_if_absent(&key, kept.row(&key, None)).await?;
+                Ok(Claim::Other(first))
             }
-            Write::Refused(None) => Err(PortError::transient(format!("the claim {} went away meanwhile", key.pk))),
+            Write::Refused(None) => Err(PortError::transient(format!("the row {} went away meanwhile", key.pk))),
         }
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn key() -> Key {
-        Key { pk: "event#1-a".into(), sk: "body".into() }
-    }
-
-    #[test]
-    fn any_bytes_come_back_as_they_were() {
-        for bytes in [Bytes::new(), Bytes::from_static(b"\x00\xff{\r\n}"), Bytes::from(vec![b'a'; 1 << 20])] {
-            let body = KeptBody::Inline(bytes);
-            let item = to_item(&key(), &[], &body, 1).unwrap();
-            assert_eq!(from_item(&item).unwrap(), (body, Vec::new()));
+    /// The body of an event that keeps none beside itself.
+    pub(crate) async fn shared_body(&self, event: &GithubEvent) -> Result<Option<(KeptBody, Headers)>, PortError> {
+        let row = self.get(&Key::bytes(&event.body_sha256)).await?;
+        let own = |row: &Item| Ok::<_, PortError>(Row(row).need::<EventId>(FIRST, as_id)? == event.id);
+        match row {
+            Some(row) if own(&row)? => from_item(&row).map(Some),
+            _ => Ok(None),
         }
     }
 }

@@ -1,4 +1,7 @@
-//! Events: the row that lists show, without a second read.
+//! Events: the row that lists show, without a second read, with the run of the first receipt in it.
+//!
+//! While that run's first attempt is open, the row stands in one index only, by time: the others follow when the
+//! attempt has ended, so that opening it costs one index write less.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::error::PortError;
@@ -11,7 +14,8 @@ use crate::Store;
 use crate::attributes::{
     Fields, Item, Row, as_id, as_number, as_owned, as_receipt, as_text, as_time, number, text, time, word,
 };
-use crate::keys::{self, AT, DAY, EXPIRES_AT, Key, NEED, PK, REPO};
+use crate::keys::{self, AT, EXPIRES_AT, Key, NEED, PK, REPO, SPAN};
+use crate::run::{self, FIRST_RUN};
 use crate::table::{Terms, Write};
 
 /// The newest run begun: the one whose state the event shows.
@@ -20,13 +24,19 @@ pub(crate) const NEWEST_RUN: &str = "newest_run";
 const RUN_VERSION: &str = "run_version";
 const RECEIPTS: &str = "receipts";
 const STATUS: &str = "status";
+/// What [`REPO`] is, or will be: a change can copy it within the row without knowing it.
+const REPO_KEY: &str = "repo_key";
+/// The [`REPO_KEY`] of events without a repository. No repository is called so.
+const NO_REPO: &str = "-";
 
-/// The row of a new event. What it shows of its run comes from the run.
+/// The row of a new event and its first run. What it shows comes from the run.
 pub(crate) fn to_item(event: &GithubEvent, run: &Run, same_body_as: Option<&EventId>, expiry: i64) -> Item {
+    let repo = event.repository.as_ref().map_or_else(|| NO_REPO.to_owned(), |repository| repository.key());
     let row = Fields::of(&Key::event(&event.id))
         .put(AT, text(keys::at(event.received_at, &event.id)))
-        .put(DAY, text(keys::day(event.received_at)))
-        .maybe(REPO, event.repository.as_ref().map(|repository| text(repository.key())))
+        .put(SPAN, text(keys::month(event.received_at)))
+        .maybe(REPO, (!run.is_open()).then(|| text(&repo)))
+        .put(REPO_KEY, text(repo))
         .put("type", text(&event.event_type))
         .maybe("action", event.action.as_ref().map(text))
         .put("source", text(event.source.as_str()))
@@ -42,6 +52,7 @@ pub(crate) fn to_item(event: &GithubEvent, run: &Run, same_body_as: Option<&Even
         .put(RECEIPTS, AttributeValue::Ss(vec![run.receipt.to_string()]))
         .put(NEWEST_RUN, text(run.receipt))
         .put(RUN_VERSION, number(0))
+        .put(FIRST_RUN, run::to_map(run))
         .put(EXPIRES_AT, number(expiry));
     shown(run).into_iter().fold(row, |row, (name, value)| row.maybe(name, value)).item()
 }
@@ -69,11 +80,29 @@ pub(crate) fn shows(row: &Item, run: &Run) -> bool {
     shown(run).iter().all(|(name, value)| row.get(*name) == value.as_ref())
 }
 
-/// Whether the row shows this run, but an earlier version of it.
+/// Whether the row shows this run of a later receipt, but an earlier version of it than it should.
 pub(crate) fn is_behind(row: &Item, run: &Run) -> Result<bool, PortError> {
-    let newest = Row(row).need(NEWEST_RUN, as_receipt)?;
     let version: u64 = Row(row).need(RUN_VERSION, as_number)?;
-    Ok(newest == run.receipt && version < run.version && !shows(row, run))
+    Ok(newest_run(row)? == run.receipt && version < run.version && !run.is_open() && !shows(row, run))
+}
+
+/// The receipt of the run that the row shows.
+pub(crate) fn newest_run(row: &Item) -> Result<ReceiptId, PortError> {
+    Row(row).need(NEWEST_RUN, as_receipt)
+}
+
+/// The event as its newest run has it: the row's copy may be an attempt behind.
+pub(crate) fn as_of(event: GithubEvent, run: &Run) -> GithubEvent {
+    GithubEvent {
+        status: run.state,
+        reason: run.reason.clone(),
+        failure_reason: run.failure,
+        processed_at: run.ended_at,
+        tries: run.tries(),
+        last_answer: run.last_answer(),
+        next_attempt_at: run.next_attempt_at,
+        ..event
+    }
 }
 
 /// The receipts, oldest first: they are UUIDs of version 7 and sort by their time, whatever order they came in.
@@ -119,6 +148,21 @@ pub(crate) fn from_item(item: &Item) -> Result<GithubEvent, PortError> {
     })
 }
 
+/// The change that shows a run, and makes what else is to be set.
+pub(crate) fn showing(terms: &mut Terms, run: &Run, mut set: Vec<String>) -> String {
+    set.push(format!("{} = {}", terms.name(REPO), terms.name(REPO_KEY)));
+    let mut remove = Vec::new();
+    for (name, value) in shown(run) {
+        let name = terms.name(name);
+        match value {
+            Some(value) => set.push(format!("{name} = {}", terms.value(value))),
+            None => remove.push(name),
+        }
+    }
+    let change = format!("SET {}", set.join(", "));
+    if remove.is_empty() { change } else { format!("{change} REMOVE {}", remove.join(", ")) }
+}
+
 impl Store {
     /// Shows a run on its event: only if it is newer than the one shown, or the same in a later version.
     pub(crate) async fn show(&self, run: &Run, version: u64) -> Result<Write, PortError> {
@@ -129,19 +173,8 @@ impl Store {
         let newest = terms.name(NEWEST_RUN);
         let condition =
             format!("{newest} < {receipt} OR ({newest} = {receipt} AND {} < {version})", terms.name(RUN_VERSION));
-        let mut set = vec![format!("{newest} = {receipt}"), format!("{} = {version}", terms.name(RUN_VERSION))];
-        let mut remove = Vec::new();
-        for (name, value) in shown(run) {
-            let name = terms.name(name);
-            match value {
-                Some(value) => set.push(format!("{name} = {}", terms.value(value))),
-                None => remove.push(name),
-            }
-        }
-        let mut change = format!("SET {} ADD {} {receipts}", set.join(", "), terms.name(RECEIPTS));
-        if !remove.is_empty() {
-            change = format!("{change} REMOVE {}", remove.join(", "));
-        }
+        let set = [format!("{newest} = {receipt}"), format!("{} = {version}", terms.name(RUN_VERSION))];
+        let change = format!("{} ADD {} {receipts}", showing(&mut terms, run, set.to_vec()), terms.name(RECEIPTS));
         self.update_if(&Key::event(&run.event), change, condition, terms).await
     }
 

@@ -2,10 +2,10 @@
 //!
 //! | row | `pk` | `sk` |
 //! | --- | --- | --- |
-//! | event | `event#<id>` | `event` |
-//! | its runs | `event#<id>` | `run#<receipt>` |
-//! | its body and headers | `event#<id>` | `body` |
-//! | who had these bytes first | `sha#<sha256>` | `body` |
+//! | event, with the run of its first receipt | `event#<id>` | `event` |
+//! | runs of later receipts | `event#<id>` | `run#<receipt>` |
+//! | body and headers, and whose they were first | `sha#<sha256>` | `body` |
+//! | body and headers of an event whose bytes another had first | `event#<id>` | `body` |
 //! | status | `commit#<repository key>@<sha>` | `status#<id>` |
 //! | head of a context | `commit#<repository key>@<sha>` | `head#<context>`, or `headhash#<sha256>` of a long one |
 //! | the user's server | `server#<key>` | `server` |
@@ -16,6 +16,8 @@
 use domain::ids::{CredentialId, EventId, ReceiptId, Repository, Sha, StatusId};
 use domain::statuses::ContextKey;
 use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use sha2::{Digest, Sha256};
 
 /// The table's partition key.
@@ -26,8 +28,8 @@ pub const SK: &str = "sk";
 pub const AT: &str = "at";
 /// Partition key of [`BY_REPOSITORY`]: the repository in lower case.
 pub const REPO: &str = "repo";
-/// Partition key of [`BY_DAY`]: the UTC day on which it was received.
-pub const DAY: &str = "day";
+/// Partition key of [`BY_TIME`]: the UTC month in which it was received.
+pub const SPAN: &str = "span";
 /// Partition key of [`NEEDS_YOU`]: the state, on errored and waiting events only.
 pub const NEED: &str = "need";
 /// When DynamoDB may remove the row: seconds since 1970, the table's TTL attribute.
@@ -35,9 +37,10 @@ pub const EXPIRES_AT: &str = "expires_at";
 
 /// Index: events of one repository.
 pub const BY_REPOSITORY: &str = "by-repository";
-/// Index: events of one day. A day is one partition, so about 500 new events a second (each is written twice or
-/// more, and a partition takes 1,000 writes; DynamoDB: "Service quotas") is where AWS begins to throttle.
-pub const BY_DAY: &str = "by-day";
+/// Index: everything by time. What is new all goes to one partition, so about 500 new events a second (each is
+/// written twice or more, and a partition takes 1,000 writes; DynamoDB: "Service quotas") is where AWS begins to
+/// throttle. Shorter spans than a month would not change that, and would leave more empty ones to look through.
+pub const BY_TIME: &str = "by-time";
 /// Index: events that errored or wait for their next attempt; sparse.
 pub const NEEDS_YOU: &str = "needs-you";
 
@@ -73,7 +76,7 @@ impl Key {
         Self { pk: event_partition(event), sk: BODY.to_owned() }
     }
 
-    pub(crate) fn claim(sha256: &str) -> Self {
+    pub(crate) fn bytes(sha256: &str) -> Self {
         Self { pk: format!("sha#{sha256}"), sk: BODY.to_owned() }
     }
 
@@ -111,9 +114,14 @@ pub(crate) fn moment(at: Timestamp) -> String {
     format!("{at:.9}")
 }
 
-/// The UTC day of a moment, `2026-03-02`.
-pub(crate) fn day(at: Timestamp) -> String {
-    at.strftime("%Y-%m-%d").to_string()
+/// The UTC month of a moment, `2026-03`.
+pub(crate) fn month(at: Timestamp) -> String {
+    month_of(at.to_zoned(TimeZone::UTC).date())
+}
+
+/// The month of a day.
+pub(crate) fn month_of(day: Date) -> String {
+    format!("{:04}-{:02}", day.year(), day.month())
 }
 
 /// The indexes' sort key.

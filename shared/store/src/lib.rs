@@ -17,6 +17,7 @@ mod event;
 mod head;
 pub mod keys;
 mod list;
+mod packing;
 mod pause;
 mod read;
 mod run;

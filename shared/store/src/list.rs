@@ -1,8 +1,8 @@
 //! Lists of events: which index serves a question, and how its pages follow each other.
 //!
 //! One page reads at most [`KEYS_PER_PAGE`] keys of one index and applies the other filters to them. A list over
-//! everything goes back day by day; [`EMPTY_DAYS_PER_PAGE`] days without an event end a page too, so that no page
-//! takes long, however little there is. Indexes follow the table with a delay, so a row may show the state of a
+//! everything goes back month by month; [`EMPTY_MONTHS_PER_PAGE`] months without an event end a page too, so that no
+//! page takes long, however little there is. Indexes follow the table with a delay, so a row may show the state of a
 //! moment ago; one that no longer fits its index's state is left out.
 
 use std::ops::ControlFlow;
@@ -17,19 +17,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::Store;
 use crate::attributes::{Item, Row, as_owned, text};
-use crate::keys::{self, AT, BY_DAY, BY_REPOSITORY, DAY, NEED, NEEDS_YOU, PK, REPO, SK};
+use crate::keys::{self, AT, BY_REPOSITORY, BY_TIME, NEED, NEEDS_YOU, PK, REPO, SK, SPAN};
 use crate::read::readable;
 use crate::table::{Asked, Terms};
 use crate::{cursor, event};
 
-/// How many days without an event one page looks through.
-pub(crate) const EMPTY_DAYS_PER_PAGE: usize = 31;
+/// How many months without an event one page looks through: more than there are, with the usual retention.
+const EMPTY_MONTHS_PER_PAGE: usize = 13;
 
 /// Where a page ended.
 #[derive(Serialize, Deserialize)]
 struct Position {
-    /// The day being read, in lists that go by day.
-    day: Option<Date>,
+    /// A day of the month being read, in lists that go by month.
+    month: Option<Date>,
     /// The sort key of the last row looked at; none at the top of a partition.
     after: Option<String>,
 }
@@ -37,7 +37,7 @@ struct Position {
 /// How a question is answered.
 struct Plan {
     index: &'static str,
-    /// The index's partition key, and its value; none when it is the day.
+    /// The index's partition key, and its value; none when it is the month.
     partition: (&'static str, Option<String>),
     /// Received at or after: never before what is kept.
     since: Timestamp,
@@ -54,25 +54,25 @@ impl Plan {
         let (index, partition, filtered) = match (&query.repository, needs) {
             (Some(repository), _) => (BY_REPOSITORY, (REPO, Some(repository.key())), narrow || query.status.is_some()),
             (None, Some(status)) => (NEEDS_YOU, (NEED, Some(status.as_str().to_owned())), narrow),
-            (None, None) => (BY_DAY, (DAY, None), narrow || query.status.is_some()),
+            (None, None) => (BY_TIME, (SPAN, None), narrow || query.status.is_some()),
         };
         let since = query.since.unwrap_or(oldest).max(oldest);
         Self { index, partition, since, until: query.until.unwrap_or(Timestamp::MAX), filtered }
     }
 
     fn start(&self, now: Timestamp) -> Position {
-        let day = self.partition.1.is_none().then(|| day_of(self.until.min(now)));
-        Position { day, after: None }
+        let month = self.partition.1.is_none().then(|| day_of(self.until.min(now)).first_of_month());
+        Position { month, after: None }
     }
 
-    /// The day before, unless nothing that old is asked for.
-    fn before(&self, day: Option<Date>) -> Option<Date> {
-        day?.checked_sub(1.day()).ok().filter(|day| *day >= day_of(self.since))
+    /// The month before, unless nothing that old is asked for.
+    fn before(&self, month: Option<Date>) -> Option<Date> {
+        month?.checked_sub(1.month()).ok().filter(|month| *month >= day_of(self.since).first_of_month())
     }
 
     fn asked(&self, position: &Position) -> Asked {
         let (attribute, value) = &self.partition;
-        let value = value.clone().or(position.day.map(|day| day.to_string())).unwrap_or_default();
+        let value = value.clone().or(position.month.map(keys::month_of)).unwrap_or_default();
         let mut terms = Terms::default();
         let condition = format!(
             "{} = {} AND {} BETWEEN {} AND {}",
@@ -102,7 +102,7 @@ impl Store {
             None => plan.start(query.now),
         };
         let mut page = Page { query, limit: query.limit.clamp(1, LIMIT), events: EventPage::default() };
-        let (mut keys, mut empty_days) = (0, 0);
+        let (mut keys, mut empty_months) = (0, 0);
         // DynamoDB refuses a range that ends before it begins.
         if plan.since >= plan.until {
             return Ok(page.events);
@@ -116,11 +116,11 @@ impl Store {
                 return page.goes_on(&list, position);
             }
             if found.after.is_none() {
-                let Some(day) = plan.before(position.day) else { return Ok(page.events) };
-                position = Position { day: Some(day), after: None };
-                empty_days += usize::from(nothing);
+                let Some(month) = plan.before(position.month) else { return Ok(page.events) };
+                position = Position { month: Some(month), after: None };
+                empty_months += usize::from(nothing);
             }
-            if keys >= KEYS_PER_PAGE || empty_days >= EMPTY_DAYS_PER_PAGE {
+            if keys >= KEYS_PER_PAGE || empty_months >= EMPTY_MONTHS_PER_PAGE {
                 return page.goes_on(&list, position);
             }
         }

@@ -38,15 +38,27 @@ impl EventReader for Store {
         let (mut shown, mut kept, mut runs) = (None, None, Vec::new());
         for row in rows.iter().filter(|row| self.is_alive(row)) {
             match Row(row).need(SK, as_text)? {
-                EVENT => shown = Some(event::from_item(row)?),
+                EVENT => {
+                    shown = Some((event::from_item(row)?, event::newest_run(row)?));
+                    runs.push(run::first(id, row)?);
+                }
                 BODY => kept = Some(body::from_item(row)?),
                 sk if sk.starts_with(RUN) => runs.push(run::from_item(id, row)?),
                 _ => {}
             }
         }
+        let Some((event, newest)) = shown else { return Ok(None) };
+        if kept.is_none() {
+            kept = self.shared_body(&event).await?;
+        }
         let (body, headers) = kept.map_or((None, Vec::new()), |(body, headers)| (Some(body), headers));
-        // The sort key ends in the receipt, so the runs are oldest first.
-        Ok(shown.map(|event| EventStory { event, runs, body, headers }))
+        // The first to be recorded need not be the oldest.
+        runs.sort_by_key(|run| run.receipt);
+        let event = match runs.iter().find(|run| run.receipt == newest) {
+            Some(run) => event::as_of(event, run),
+            None => event,
+        };
+        Ok(Some(EventStory { event, runs, body, headers }))
     }
 
     /// Sort keys of statuses are ids, not times, so the newest can only be found among all: up to 1,000 rows are

@@ -13,14 +13,41 @@ use aws_sdk_dynamodb::types::{
 use domain::error::PortError;
 
 use crate::error::failed;
-use crate::keys::{AT, BY_DAY, BY_REPOSITORY, DAY, EXPIRES_AT, NEED, NEEDS_YOU, PK, REPO, SK};
+use crate::keys::{AT, BY_REPOSITORY, BY_TIME, EXPIRES_AT, NEED, NEEDS_YOU, PK, REPO, SK, SPAN};
 
 /// The table's own key: partition key and sort key, both text.
 pub const TABLE_KEY: (&str, &str) = (PK, SK);
 
-/// Every index: name, partition key, sort key; all text, all attributes projected, because a list row needs no
-/// second read.
-pub const INDEXES: [(&str, &str, &str); 3] = [(BY_REPOSITORY, REPO, AT), (BY_DAY, DAY, AT), (NEEDS_YOU, NEED, AT)];
+/// Every index: name, partition key, sort key; all text.
+pub const INDEXES: [(&str, &str, &str); 3] = [(BY_REPOSITORY, REPO, AT), (BY_TIME, SPAN, AT), (NEEDS_YOU, NEED, AT)];
+
+/// What every index holds besides the keys: what a list shows, so that it needs no second read. Nothing else, because
+/// a change of anything here is written to the indexes too, and everything here is paid for in each of them.
+/// At most a hundred over all indexes (Amazon DynamoDB: "Constraints").
+pub const LISTED: [&str; 22] = [
+    "type",
+    "action",
+    "source",
+    "installation",
+    "repository",
+    "sender",
+    "sha",
+    "pull_request",
+    "about",
+    "body_sha256",
+    "body_bytes",
+    "same_body_as",
+    "receipts",
+    "status",
+    "reason",
+    "failure_reason",
+    "processed_at",
+    "tries",
+    "last_code",
+    "last_ms",
+    "next_attempt_at",
+    "expires_at",
+];
 
 /// The attribute that DynamoDB expires rows by.
 pub const TTL: &str = EXPIRES_AT;
@@ -61,7 +88,7 @@ type Request = aws_sdk_dynamodb::operation::create_table::builders::CreateTableF
 fn request(client: &Client, name: &str) -> Result<Request, BuildError> {
     let mut request = client.create_table().table_name(name).billing_mode(BillingMode::PayPerRequest);
     request = request.set_key_schema(Some(key_schema(TABLE_KEY)?));
-    for attribute in [PK, SK, AT, REPO, DAY, NEED] {
+    for attribute in [PK, SK, AT, REPO, SPAN, NEED] {
         let kind = ScalarAttributeType::S;
         let definition = AttributeDefinition::builder().attribute_name(attribute).attribute_type(kind).build()?;
         request = request.attribute_definitions(definition);
@@ -70,11 +97,16 @@ fn request(client: &Client, name: &str) -> Result<Request, BuildError> {
         let index = GlobalSecondaryIndex::builder()
             .index_name(index)
             .set_key_schema(Some(key_schema((pk, sk))?))
-            .projection(Projection::builder().projection_type(ProjectionType::All).build())
+            .projection(projection())
             .build()?;
         request = request.global_secondary_indexes(index);
     }
     Ok(request)
+}
+
+fn projection() -> Projection {
+    let listed = LISTED.map(str::to_owned).to_vec();
+    Projection::builder().projection_type(ProjectionType::Include).set_non_key_attributes(Some(listed)).build()
 }
 
 fn key_schema((pk, sk): (&str, &str)) -> Result<Vec<KeySchemaElement>, BuildError> {
@@ -94,6 +126,18 @@ fn is_ours(table: &TableDescription) -> bool {
     key(table.key_schema(), TABLE_KEY)
         && INDEXES.iter().all(|(name, pk, sk)| {
             let indexes = table.global_secondary_indexes();
-            indexes.iter().any(|i| i.index_name() == Some(name) && key(i.key_schema(), (pk, sk)))
+            indexes.iter().any(|i| {
+                i.index_name() == Some(name)
+                    && key(i.key_schema(), (pk, sk))
+                    && i.projection().is_some_and(holds_what_is_listed)
+            })
         })
+}
+
+/// More than is listed would do no harm but cost.
+fn holds_what_is_listed(projection: &Projection) -> bool {
+    let held = projection.non_key_attributes();
+    projection.projection_type() == Some(&ProjectionType::Include)
+        && held.len() == LISTED.len()
+        && LISTED.iter().all(|name| held.iter().any(|other| other == name))
 }

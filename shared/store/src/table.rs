@@ -42,12 +42,6 @@ impl Terms {
         self.values.insert(placeholder.clone(), value);
         placeholder
     }
-
-    /// `attribute IN (…)`.
-    pub(crate) fn one_of(&mut self, attribute: &str, values: impl Iterator<Item = AttributeValue>) -> String {
-        let values: Vec<_> = values.map(|value| self.value(value)).collect();
-        format!("{} IN ({})", self.name(attribute), values.join(", "))
-    }
 }
 
 impl Store {

@@ -3,10 +3,10 @@
 use domain::event::{EventStatus, GithubEvent};
 use domain::ids::{EventId, EventType, Repository};
 use domain::query::EventQuery;
-use domain::run::Run;
+use domain::run::{Outcome, Run};
 use jiff::{SignedDuration, Timestamp};
 
-use super::samples::{begin, event, first_run, save};
+use super::samples::{begin, end, event, first_run, save};
 use super::{Table, permanent};
 
 const DAY: i64 = 86_400;
@@ -126,7 +126,7 @@ pub async fn filters_hold_on_every_page(table: Table) {
 }
 
 /// Weeks between two events.
-pub async fn long_silence_takes_pages_but_loses_nothing(table: Table) {
+pub async fn long_silence_loses_nothing_and_ends_no_page(table: Table) {
     let mut events = Vec::new();
     for (n, days) in [0, 1, 50, 88].into_iter().enumerate() {
         let event = event(n as u64, table.now() - SignedDuration::from_secs(days * DAY));
@@ -136,11 +136,11 @@ pub async fn long_silence_takes_pages_but_loses_nothing(table: Table) {
     let query = EventQuery { limit: 2, ..table.everything() };
     assert_eq!(table.ids(&query).await, ids(&events));
     let pages = table.walk(&query).await;
-    assert!(pages.len() > 2, "the silence ends a page");
+    assert_eq!(pages.iter().map(|page| page.events.len()).collect::<Vec<_>>(), [2, 2]);
     let before = |days| Some(table.now() - SignedDuration::from_secs(days * DAY));
     let until = EventQuery { until: before(49), ..query.clone() };
     let page = table.reader.events(&until).await.unwrap();
-    assert_eq!(ids(&page.events), ids(&events[2..3]), "nothing newer is looked for");
+    assert_eq!(ids(&page.events), ids(&events[2..]), "nothing newer is looked for");
     let since = EventQuery { since: before(2), ..query };
     let page = table.reader.events(&since).await.unwrap();
     assert_eq!((page.events.len(), page.next_cursor), (2, None), "nothing older is looked for");
@@ -177,8 +177,8 @@ pub async fn a_cursor_belongs_to_its_list(table: Table) {
     let rest = table.reader.events(&rest).await.unwrap();
     assert_eq!(
         (rest.events.len(), rest.next_cursor.is_some()),
-        (20, true),
-        "the limit may change; there may be more days"
+        (20, false),
+        "the limit may change, and the end is known"
     );
 }
 
@@ -204,6 +204,55 @@ pub async fn an_event_needs_you_only_while_it_does(table: Table) {
     let mut replay: Run = super::samples::later_run(&event, table.now() + SignedDuration::from_secs(1));
     begin(&table, &event, &mut replay).await;
     check(0, 0).await;
+}
+
+/// An attempt that opens changes no list, and one that ends changes each.
+pub async fn lists_show_what_attempts_came_to(table: Table) {
+    let event = event(1, table.now());
+    let everything = table.everything();
+    let its_own = EventQuery { repository: event.repository.clone(), ..everything.clone() };
+    let listed = async |query: &EventQuery| {
+        let events = table.reader.events(query).await.unwrap().events;
+        events.into_iter().map(|event| (event.status, event.tries)).collect::<Vec<_>>()
+    };
+    let mut run = first_run(&event, table.now());
+    run.start_attempt(table.now(), EventStatus::Processing);
+    begin(&table, &event, &mut run).await;
+    assert_eq!(listed(&everything).await, [(EventStatus::Processing, 1)]);
+    assert_eq!(listed(&its_own).await, [], "its repository's list follows when the attempt has ended");
+
+    end(&mut run, Outcome::Error, Some(503), table.now());
+    save(&table, &mut run).await;
+    run.start_attempt(table.now(), EventStatus::Processing);
+    save(&table, &mut run).await;
+    let story = table.story(&event.id).await.event;
+    assert_eq!((story.status, story.tries, story.next_attempt_at), (EventStatus::Processing, 2, None));
+    for list in [&everything, &its_own] {
+        assert_eq!(listed(list).await, [(EventStatus::Unprocessed, 1)]);
+    }
+    end(&mut run, Outcome::Taken, Some(200), table.now());
+    save(&table, &mut run).await;
+    for list in [&everything, &its_own] {
+        assert_eq!(listed(list).await, [(EventStatus::Processed, 2)]);
+    }
+}
+
+/// With a repository or without, whatever its first run begins with.
+pub async fn every_event_is_in_a_list_and_in_that_of_its_repository(table: Table) {
+    let mut events = Vec::new();
+    for (n, state) in EventStatus::ALL.into_iter().enumerate() {
+        let mut event = event(n as u64, table.now() - SignedDuration::from_secs(60 * i64::try_from(n).unwrap()));
+        if n.is_multiple_of(2) {
+            event.repository = None;
+        }
+        let mut run = first_run(&event, event.received_at);
+        run.state = state;
+        begin(&table, &event, &mut run).await;
+        events.push(GithubEvent { receipts: vec![run.receipt], status: state, ..event });
+    }
+    assert_eq!(table.ids(&table.everything()).await, ids(&events));
+    let query = EventQuery { repository: Some(super::samples::repository()), ..table.everything() };
+    assert_eq!(table.ids(&query).await, expected(&events, &query));
 }
 
 /// The first look at a new installation.

@@ -139,9 +139,11 @@ macro_rules! store_contract {
         $crate::store_contract!(@cases $fresh, lists: [
             pages_show_every_event_once_and_newest_first,
             filters_hold_on_every_page,
-            long_silence_takes_pages_but_loses_nothing,
+            long_silence_loses_nothing_and_ends_no_page,
             a_cursor_belongs_to_its_list,
             an_event_needs_you_only_while_it_does,
+            lists_show_what_attempts_came_to,
+            every_event_is_in_a_list_and_in_that_of_its_repository,
             an_empty_table_has_an_empty_list,
         ]);
         $crate::store_contract!(@cases $fresh, statuses: [

@@ -83,6 +83,30 @@ pub fn body() -> KeptBody {
     KeptBody::Inline(Bytes::from_static(b"{}"))
 }
 
+/// A sample of `events/` as GitHub sends it: the same without the line breaks between its parts.
+pub fn delivered(file: &std::path::Path) -> Bytes {
+    let (mut quoted, mut escaped) = (false, false);
+    let text = std::fs::read(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    let kept = text.into_iter().filter(|byte| {
+        let kept = quoted || !byte.is_ascii_whitespace();
+        quoted ^= *byte == b'"' && !escaped;
+        escaped = quoted && *byte == b'\\' && !escaped;
+        kept
+    });
+    kept.collect()
+}
+
+/// The samples of `events/` that are JSON objects of their own.
+pub fn samples() -> Vec<std::path::PathBuf> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../events");
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<_> = files
+        .filter(|file| file.extension().is_some_and(|extension| extension == "json") && !file.ends_with("index.json"))
+        .collect();
+    files.sort();
+    files
+}
+
 /// Closes the open attempt of a run.
 pub fn end(run: &mut Run, outcome: Outcome, code: Option<u16>, now: Timestamp) {
     let ending = Ending { outcome, code, ms: 12, note: None, statuses: Vec::new(), sha: None, retry_after: None };
