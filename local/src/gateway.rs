@@ -163,6 +163,16 @@ impl Gateway {
             api_key: config.api_key.map(|keys| Arc::new(FixedSecrets(keys)) as Arc<dyn Secrets>),
             clock: clock.clone(),
             ids,
+            site: api::Site {
+                place: "local",
+                webhook_url: Some(format!(
+                    "http://{}/github",
+                    SocketAddr::new(reachable(config.host), webhooks_at.port())
+                )),
+                server: config.your_server_url.as_ref().and_then(host_of).unwrap_or_else(|| "your server".to_owned()),
+                github: Some(web_of(&config.github_api_url)),
+                https: config.public_url.as_ref().is_some_and(|url| url.scheme() == "https"),
+            },
         });
         let hosts = Hosts::new(Some(config.host), config.public_url.as_ref());
 
@@ -266,6 +276,19 @@ fn reachable(host: IpAddr) -> IpAddr {
         IpAddr::V6(v6) if v6.is_unspecified() => IpAddr::V6(std::net::Ipv6Addr::LOCALHOST),
         other => other,
     }
+}
+
+/// `host:port` of an address, as the stories name the server.
+fn host_of(url: &Url) -> Option<String> {
+    let host = url.host_str()?;
+    Some(url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")))
+}
+
+/// Where people look at GitHub, from where programs do: `api.` goes, and the `/api/v3` of GitHub Enterprise Server.
+fn web_of(api: &Url) -> String {
+    let port = api.port().map(|port| format!(":{port}")).unwrap_or_default();
+    let host = api.host_str().unwrap_or_default();
+    format!("{}://{}{port}", api.scheme(), host.strip_prefix("api.").unwrap_or(host))
 }
 
 fn named(queues: &Queues, name: &str) -> anyhow::Result<Queue> {

@@ -31,16 +31,18 @@ pub(crate) async fn caller(api: &Api, headers: &HeaderMap) -> Result<Caller, Pro
         let keys = api.callback_secrets.current().await.map_err(|error| unavailable(&error))?;
         return verify(&keys, bearer, api).await.map(Caller::Token);
     }
-    if let Some(source) = &api.api_key {
-        let fits =
-            |keys: &Keyring| keys.keys().fold(false, |fits, key| fits | bool::from(key.ct_eq(bearer.as_bytes())));
-        if fits(&source.current().await.map_err(|error| unavailable(&error))?)
-            || fits(&source.refresh().await.map_err(|error| unavailable(&error))?)
-        {
-            return Ok(Caller::Key);
-        }
+    if is_key(api, bearer.as_bytes()).await? {
+        return Ok(Caller::Key);
     }
     Err(unauthorized("The bearer is neither the API key nor a call-back token of this gateway."))
+}
+
+/// Whether that is the API key; never where none is set.
+pub(crate) async fn is_key(api: &Api, given: &[u8]) -> Result<bool, Problem> {
+    let Some(source) = &api.api_key else { return Ok(false) };
+    let fits = |keys: &Keyring| keys.keys().fold(false, |fits, key| fits | bool::from(key.ct_eq(given)));
+    Ok(fits(&source.current().await.map_err(|error| unavailable(&error))?)
+        || fits(&source.refresh().await.map_err(|error| unavailable(&error))?))
 }
 
 /// Only the key reads the record and the pages.
@@ -72,7 +74,7 @@ async fn verify(keys: &Keyring, bearer: &str, api: &Api) -> Result<Grant, Proble
 
 /// Whether the request was addressed to this machine by a loopback name. One that came under the public URL's host
 /// came through something that others can reach as well, so it is never open.
-fn is_here(headers: &HeaderMap) -> bool {
+pub(crate) fn is_here(headers: &HeaderMap) -> bool {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()?.parse::<Authority>().ok());
     host.is_some_and(|authority| {
         let host = authority.host().trim_start_matches('[').trim_end_matches(']');

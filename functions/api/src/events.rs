@@ -23,7 +23,7 @@ use crate::params::Params;
 use crate::{Api, access, bad_request, json, not_text, unavailable};
 
 /// The largest payload that stands inside the event's own answer.
-const PAYLOAD_INLINE: usize = 256 * 1024;
+pub(crate) const PAYLOAD_INLINE: usize = 256 * 1024;
 
 /// The deepest: beyond it many readers give up (serde_json at 128), and with the payload the whole answer would be
 /// lost to them. GitHub's are less than ten deep.
@@ -65,6 +65,7 @@ pub(crate) async fn list(
         limit: params.limit()?,
         cursor: params.text("cursor").map(str::to_owned),
         now: api.clock.now(),
+        ..EventQuery::default()
     };
     if query.since.zip(query.until).is_some_and(|(since, until)| since >= until) {
         return Err(bad_request("since must be before until."));
@@ -126,7 +127,7 @@ pub(crate) async fn payload(
     Ok(response)
 }
 
-async fn story(api: &Api, id: &str) -> Result<EventStory, Problem> {
+pub(crate) async fn story(api: &Api, id: &str) -> Result<EventStory, Problem> {
     let id = EventId::parse(id).map_err(|bad| bad_request(format!("{bad}.")))?;
     api.reader.event(&id).await.map_err(|error| unavailable(&error))?.ok_or_else(|| {
         let detail = "No such event is recorded. One that was just accepted may take some seconds to appear; \
@@ -135,7 +136,7 @@ async fn story(api: &Api, id: &str) -> Result<EventStory, Problem> {
     })
 }
 
-async fn body(api: &Api, story: &EventStory) -> Result<Option<Bytes>, Problem> {
+pub(crate) async fn body(api: &Api, story: &EventStory) -> Result<Option<Bytes>, Problem> {
     match &story.body {
         Some(KeptBody::Inline(bytes)) => Ok(Some(bytes.clone())),
         Some(KeptBody::Stored(key)) => api.bodies.get(key).await.map_err(|error| unavailable(&error)),
@@ -163,14 +164,14 @@ fn depth(json: &str) -> usize {
     deepest
 }
 
-fn content_type(story: &EventStory) -> ContentType {
+pub(crate) fn content_type(story: &EventStory) -> ContentType {
     let value = story.headers.iter().find(|(name, _)| name == "content-type").map(|(_, value)| value.as_str());
     value.and_then(ContentType::from_header).unwrap_or(ContentType::Json)
 }
 
 /// The statuses that belong to the event, newest first: they are kept with their commit, so that both questions
 /// are answered from one row.
-async fn statuses_of(api: &Api, story: &EventStory) -> Result<Vec<StatusRow>, Problem> {
+pub(crate) async fn statuses_of(api: &Api, story: &EventStory) -> Result<Vec<StatusRow>, Problem> {
     let Some(repository) = &story.event.repository else { return Ok(Vec::new()) };
     let named = story.runs.iter().flat_map(|run| &run.attempts).filter_map(|attempt| attempt.sha.as_ref());
     let commits: BTreeSet<&Sha> = story.event.sha.iter().chain(named).collect();
@@ -183,7 +184,7 @@ async fn statuses_of(api: &Api, story: &EventStory) -> Result<Vec<StatusRow>, Pr
     Ok(found)
 }
 
-async fn of_commit(api: &Api, repository: &Repository, sha: &Sha) -> Result<Vec<StatusRow>, Problem> {
+pub(crate) async fn of_commit(api: &Api, repository: &Repository, sha: &Sha) -> Result<Vec<StatusRow>, Problem> {
     let (mut rows, mut cursor) = (Vec::new(), None);
     for _ in 0..STATUS_PAGES {
         let page = api.reader.statuses(repository, sha, LIMIT, cursor.as_deref()).await;

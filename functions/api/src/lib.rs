@@ -8,23 +8,24 @@ mod access;
 mod commits;
 mod events;
 mod json;
+mod pages;
 mod params;
 pub mod settings;
 mod statuses;
 
 use std::sync::Arc;
 
-use axum::extract::rejection::PathRejection;
-use axum::extract::{DefaultBodyLimit, Path, State};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::extract::{DefaultBodyLimit, State};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use domain::error::PortError;
-use domain::ids::EventId;
 use domain::ports::{BodyReader, Clock, EventReader, Ids, Secrets, StatusQueue};
 use http::{HeaderValue, StatusCode, header};
 use lambda::http::guard::{Hosts, guarded};
 use lambda::http::problem::Problem;
+
+pub use self::pages::Site;
 
 /// The most bytes of a request body: a hundred statuses at their limits.
 const BODY_LIMIT: usize = 1 << 20;
@@ -47,6 +48,8 @@ pub struct Api {
     pub clock: Arc<dyn Clock>,
     /// Ids of call-backs.
     pub ids: Arc<dyn Ids>,
+    /// What the pages say of the place they run at.
+    pub site: Site,
 }
 
 /// The status, query and page port.
@@ -59,8 +62,7 @@ pub fn router(api: Arc<Api>, hosts: Hosts) -> Router {
         .route("/v1/events/{id}/payload", get(events::payload))
         .route("/v1/commits/{owner}/{repository}/{sha}/statuses", get(commits::statuses))
         .route("/health", get(health))
-        // Where the 202 of a delivery points to.
-        .route("/events/{id}", get(to_event))
+        .merge(pages::router(api.clone()))
         .method_not_allowed_fallback(other_method)
         .fallback(unknown)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
@@ -72,12 +74,6 @@ pub fn router(api: Arc<Api>, hosts: Hosts) -> Router {
 async fn health(State(api): State<Arc<Api>>) -> Result<Response, Problem> {
     api.reader.ping().await.map_err(|error| unavailable(&error))?;
     Ok(Json(serde_json::json!({ "status": "ok", "function": "api" })).into_response())
-}
-
-async fn to_event(path: Result<Path<String>, PathRejection>) -> Result<Redirect, Problem> {
-    let Path(id) = path.map_err(|_| not_text())?;
-    let id = EventId::parse(&id).map_err(|bad| bad_request(format!("{bad}.")))?;
-    Ok(Redirect::to(&format!("/v1/events/{id}")))
 }
 
 async fn other_method() -> Problem {

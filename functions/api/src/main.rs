@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::{Api, settings::Settings};
+use api::{Api, Site, settings::Settings};
 use aws::{client, s3::Bucket, sqs::Statuses, ssm::Parameter};
 use lambda::{clock::SystemClock, http::guard::Hosts, ids::UuidIds, telemetry};
 use store::Store;
@@ -24,6 +24,7 @@ async fn main() -> Result<(), lambda_http::Error> {
         open: false,
         clock,
         ids: Arc::new(UuidIds::default()),
+        site: Site::on_aws(),
     };
     lambda_http::run(api::router(Arc::new(api), Hosts::fronted())).await
 }

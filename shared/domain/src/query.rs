@@ -25,6 +25,10 @@ pub struct EventQuery {
     pub status: Option<EventStatus>,
     /// Only with this delivery GUID, or a prefix of it of 8 or more characters.
     pub delivery: Option<String>,
+    /// Only about a commit whose sha begins so; lower case.
+    pub sha: Option<String>,
+    /// Only about this pull request.
+    pub pull_request: Option<u64>,
     /// Received at or after.
     pub since: Option<Timestamp>,
     /// Received before.
@@ -49,6 +53,8 @@ impl EventQuery {
                 let guid = event.delivery().as_str();
                 guid.len() >= d.len() && guid.is_char_boundary(d.len()) && guid[..d.len()].eq_ignore_ascii_case(d)
             })
+            && self.sha.as_ref().is_none_or(|s| event.sha.as_ref().is_some_and(|e| e.as_str().starts_with(s.as_str())))
+            && self.pull_request.is_none_or(|n| event.pull_request == Some(n))
             && self.since.is_none_or(|since| event.received_at >= since)
             && self.until.is_none_or(|until| event.received_at < until)
     }
