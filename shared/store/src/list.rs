@@ -166,9 +166,23 @@ fn day_of(at: Timestamp) -> Date {
 
 /// What a cursor belongs to: the index and every filter. Not the limit, which may change from page to page.
 fn description(index: &str, query: &EventQuery) -> String {
-    let EventQuery { repository, event_type, action, status, delivery, since, until, limit: _, cursor: _, now: _ } =
-        query;
+    let EventQuery {
+        repository,
+        event_type,
+        action,
+        status,
+        delivery,
+        sha,
+        pull_request,
+        since,
+        until,
+        limit: _,
+        cursor: _,
+        now: _,
+    } = query;
     let repository = repository.as_ref().map(|repository| repository.key());
     let status = status.map(EventStatus::as_str);
-    serde_json::json!(["events", index, repository, event_type, action, status, delivery, since, until]).to_string()
+    let pull = pull_request;
+    serde_json::json!(["events", index, repository, event_type, action, status, delivery, sha, pull, since, until])
+        .to_string()
 }

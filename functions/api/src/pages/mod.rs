@@ -4,6 +4,7 @@
 mod commit;
 mod event;
 mod events;
+mod form;
 mod go;
 mod session;
 mod sign_in;
@@ -59,7 +60,7 @@ pub(crate) fn router(api: Arc<Api>) -> Router<Arc<Api>> {
         .route("/go", get(go::find))
         .route_layer(middleware::from_fn_with_state(api, readers_only));
     read.route("/help", get(help))
-        .route("/sign-in", get(sign_in::form).post(sign_in::sign_in))
+        .route("/sign-in", get(sign_in::ask).post(sign_in::sign_in))
         .route("/sign-out", post(sign_in::sign_out))
         .route("/assets/{name}", get(asset))
         .layer(middleware::map_response(safe))

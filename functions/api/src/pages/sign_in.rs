@@ -10,10 +10,10 @@ use http::{HeaderMap, StatusCode, header};
 use pages::notice::SignIn;
 use serde::Deserialize;
 
-use super::{page, session, stranger, trouble};
-use crate::{Api, access, bad_request, unavailable};
+use super::{form, page, session, stranger, trouble};
+use crate::{Api, access};
 
-pub(super) async fn form(State(api): State<Arc<Api>>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
+pub(super) async fn ask(State(api): State<Arc<Api>>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
     let next = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes())
         .find(|(name, _)| name == "next")
         .map(|(_, next)| next.into_owned());
@@ -32,9 +32,7 @@ pub(super) async fn sign_in(
     given: Result<Form<Given>, FormRejection>,
 ) -> Response {
     let shell = stranger(&api, &headers);
-    let Ok(Form(Given { key, next })) = given else {
-        return trouble(shell, &bad_request("Sign in with the form at /sign-in."));
-    };
+    let Ok(Form(Given { key, next })) = given else { return trouble(shell, &form::unreadable()) };
     let next = ours(next);
     match access::is_key(&api, key.as_bytes()).await {
         Err(problem) => return trouble(shell, &problem),
@@ -62,16 +60,12 @@ pub(super) async fn sign_out(
     given: Result<Form<Out>, FormRejection>,
 ) -> Response {
     let shell = stranger(&api, &headers);
-    let session = match session::of(&api, &headers).await {
-        Ok(session) => session,
-        Err(problem) => return trouble(shell, &problem),
+    let ours = async {
+        let Form(Out { csrf }) = given.map_err(|_| form::unreadable())?;
+        form::is_ours(&api, &headers, &csrf).await
     };
-    let signers = match api.callback_secrets.current().await {
-        Ok(signers) => signers,
-        Err(error) => return trouble(shell, &unavailable(&error)),
-    };
-    if !given.is_ok_and(|Form(out)| session::fits(&signers, session.as_ref(), &out.csrf)) {
-        return trouble(shell, &bad_request("The form is too old. Go back, reload the page and try again."));
+    if let Err(problem) = ours.await {
+        return trouble(shell, &problem);
     }
     let Some(cookie) = session::end(&api, &headers) else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
