@@ -227,7 +227,8 @@ impl Events {
         let number = counted(rows.len() as u64, "event", "events");
         let sentence = match (&page.next_cursor, cursor) {
             (None, None) => format!("{number}{what}, newest first."),
-            (Some(_), None) => format!("The newest {number}{what}; there are older ones."),
+            (Some(_), None) if rows.len() >= ROWS => format!("The newest {number}{what}; there are older ones."),
+            (Some(_), None) => format!("{number}{what}, newest first. Older days have not been looked at."),
             (_, Some(_)) => format!("{number}{what} on this page, newest first."),
         };
         let newest = address("/events", filter.with([]));
