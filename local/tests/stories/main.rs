@@ -5,6 +5,7 @@
 mod durable;
 mod github_faults;
 mod line;
+mod pages;
 mod record;
 mod refusals;
 mod server_faults;

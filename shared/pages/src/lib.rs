@@ -33,7 +33,7 @@ pub enum Section {
 
 impl Section {
     /// Those of the menu.
-    pub const ALL: &'static [Self] = &[Self::Overview, Self::Events, Self::Releases];
+    pub const ALL: &'static [Self] = &[Self::Events];
 
     /// Its name in the menu.
     pub fn name(self) -> &'static str {
