@@ -173,8 +173,8 @@ fn pick<'a, const N: usize>(json: &'a str, names: [&str; N]) -> Result<[Option<&
 
         fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
             let mut found = [None; N];
-            while let Some(Key(key)) = map.next_key()? {
-                match self.0.iter().position(|name| *name == key) {
+            while let Some(key) = map.next_key::<&RawValue>()? {
+                match self.0.iter().position(|name| is_name(key, name)) {
                     Some(at) => found[at] = Some(map.next_value()?),
                     None => drop(map.next_value::<IgnoredAny>()?),
                 }
@@ -182,9 +182,6 @@ fn pick<'a, const N: usize>(json: &'a str, names: [&str; N]) -> Result<[Option<&
             Ok(found)
         }
     }
-
-    #[derive(serde::Deserialize)]
-    struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
 
     let mut reader = serde_json::Deserializer::from_str(json);
     let found = if json.trim_ascii_start().starts_with('{') {
@@ -195,6 +192,16 @@ fn pick<'a, const N: usize>(json: &'a str, names: [&str; N]) -> Result<[Option<&
     found
         .and_then(|found| reader.end().map(|()| found))
         .map_err(|error| NotJson { line: error.line(), column: error.column() })
+}
+
+/// Whether a member's name, as it stands in the text, is that one. A name may hold what is no text (half of a pair of
+/// surrogates, escaped): then it is none that we look for, and no reason to refuse the whole.
+fn is_name(key: &RawValue, name: &str) -> bool {
+    let quoted = key.get();
+    match quoted.get(1..quoted.len().saturating_sub(1)) {
+        Some(plain) if !plain.contains('\\') => plain == name,
+        _ => serde_json::from_str::<Cow<'_, str>>(quoted).is_ok_and(|text| text == name),
+    }
 }
 
 #[cfg(test)]
@@ -263,6 +270,8 @@ mod tests {
         }
         assert!(routing(b"{\"a\":\"\xff\"}").is_err(), "not UTF-8");
         assert!(routing(br#" {"a":"\ud800"} "#).is_ok(), "a lone surrogate in a field that nobody reads");
+        let name = routing(br#"{"\udc00":1,"action":"a","\n":{"\ud800":2}}"#).unwrap();
+        assert_eq!(name.action.as_deref(), Some("a"), "lone surrogates in names that nobody looks for");
         let deep = format!(r#"{{"action":"a","deep":{}{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
         assert_eq!(routing(deep.as_bytes()).unwrap().action.as_deref(), Some("a"), "depth costs no stack");
     }
