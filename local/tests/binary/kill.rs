@@ -1,4 +1,12 @@
-//! `kill -9` after a delivery was acknowledged: it is delivered all the same, and under one id.
+//! `kill -9`, here after a delivery was acknowledged: it is delivered all the same, and under one id.
+//!
+//! Below: at the worst moments, one by one (`moments`); a thousand deliveries under random kills (`thousand`).
+
+mod ledger;
+mod moments;
+mod steered;
+mod storm;
+mod thousand;
 
 use std::net::Ipv4Addr;
 

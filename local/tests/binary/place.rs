@@ -71,7 +71,7 @@ pub fn sample_path(name: &str) -> String {
 
 /// The binary with its arguments, not yet started.
 pub struct Program {
-    command: Command,
+    pub command: Command,
     input: Vec<u8>,
 }
 

@@ -10,4 +10,7 @@ pub mod ci;
 pub mod github;
 pub mod http;
 mod listener;
+mod moment;
 mod watched;
+
+pub use moment::Moment;

@@ -4,7 +4,7 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -19,6 +19,8 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
+
+use crate::moment::{AfterAnswer, Noticing};
 
 /// Any free port of this machine.
 pub(crate) const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
@@ -113,8 +115,11 @@ async fn serve(listener: TcpListener, handler: impl Handler, mut stopped: onesho
             accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) => {
                     let handler = handler.clone();
+                    let after = Arc::new(AfterAnswer::default());
+                    let stream = Noticing::new(stream, after.clone());
                     let service = service_fn(move |mut request: Request<Incoming>| {
                         request.extensions_mut().insert(Peer(peer));
+                        request.extensions_mut().insert(after.clone());
                         handler(request)
                     });
                     connections.spawn(async move {

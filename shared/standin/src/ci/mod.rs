@@ -15,6 +15,7 @@ use hyper::body::Incoming;
 use hyper::{Request, Response};
 
 use crate::listener::{self, Body, Closed, LOOPBACK, Listener};
+use crate::moment::{self, Moment, Watcher};
 use crate::watched::Watched;
 
 pub use answer::Answer;
@@ -75,6 +76,7 @@ struct Record {
     planned: VecDeque<Answer>,
     default: Answer,
     hook: Option<Hook>,
+    watcher: Option<Watcher<Call>>,
     in_flight: usize,
     most_in_flight: usize,
     /// Counts the releases: who hangs waits for the next.
@@ -107,6 +109,7 @@ impl Ci {
             planned: VecDeque::new(),
             default: Answer::status(200),
             hook: None,
+            watcher: None,
             in_flight: 0,
             most_in_flight: 0,
             releases: 0,
@@ -158,6 +161,12 @@ impl Ci {
     {
         let hook: Hook = Arc::new(move |call| Box::pin(hook(call)));
         self.record.change(|record| record.hook = Some(hook));
+    }
+
+    /// Runs `watcher` on every call, at each [`Moment`] of it that comes: once it is recorded, before its hook and
+    /// its answer; and once it is answered. The answer waits for it.
+    pub fn watch(&self, watcher: impl Fn(Moment, &Call) + Send + Sync + 'static) {
+        self.record.change(|record| record.watcher = Some(Arc::new(watcher)));
     }
 
     /// Lets every answer go on that hangs or is half sent.
@@ -224,15 +233,16 @@ async fn serve(record: Arc<Watched<Record>>, request: Request<Incoming>) -> Resu
         receipt: String::new(),
     };
     call.receipt = call.header("webhook-id").unwrap_or_default().to_owned();
-    let (call, planned, hook, releases) = record.change(|record| {
+    let (call, planned, hook, watcher, releases) = record.change(|record| {
         call.number = record.calls.len() + 1;
         record.calls.push(call.clone());
         record.in_flight += 1;
         record.most_in_flight = record.most_in_flight.max(record.in_flight);
         let planned = record.planned.pop_front().unwrap_or_else(|| record.default.clone());
-        (call, planned, record.hook.clone(), record.releases)
+        (call, planned, record.hook.clone(), record.watcher.clone(), record.releases)
     });
     let in_flight = InFlight(record.clone());
+    moment::watch(watcher, &parts, &call);
     let answer = match hook {
         Some(hook) => hook(call).await.unwrap_or(planned),
         None => planned,

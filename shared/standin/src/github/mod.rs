@@ -19,6 +19,7 @@ use hyper::{Request, Response};
 use jiff::Timestamp;
 
 use crate::listener::{self, Body, Closed, LOOPBACK, Listener};
+use crate::moment::{self, Moment};
 use crate::watched::Watched;
 use fault::Manner;
 use record::{Planned, Record};
@@ -116,6 +117,12 @@ impl Github {
             record.faults.clear();
             record.outages.clear();
         });
+    }
+
+    /// Runs `watcher` on every request, at each [`Moment`] of it that comes: once what it changes has been changed;
+    /// and once it is answered. The answer waits for it.
+    pub fn watch(&self, watcher: impl Fn(Moment, &Seen) + Send + Sync + 'static) {
+        self.record.change(|record| record.watcher = Some(Arc::new(watcher)));
     }
 
     /// From now on requests are taken and wait, before anything is done, until [`Github::release`].
@@ -266,6 +273,7 @@ async fn serve(record: Arc<Watched<Record>>, request: Request<Incoming>) -> Resu
             record.change(|record| decide(record, &route, &seen, &query))
         }
     };
+    moment::watch(record.read(|record| record.watcher.clone()), &parts, &seen);
     let reply = match manner {
         Manner::Whole => reply,
         Manner::Close => None,

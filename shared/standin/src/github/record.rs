@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use jiff::Timestamp;
 
 use super::fault::{Fault, Kind};
+use crate::moment::Watcher;
 
 /// One commit status, as it was applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,6 +116,7 @@ pub(super) struct Record {
     pub(super) faults: VecDeque<Planned>,
     /// Used for ever, after `faults`.
     pub(super) outages: Vec<Planned>,
+    pub(super) watcher: Option<Watcher<Seen>>,
     /// Requests counted per token, for the rate-limit headers.
     pub(super) used: HashMap<String, u64>,
     pub(super) in_flight: HashMap<String, usize>,
@@ -149,6 +151,7 @@ impl Record {
             told_statuses: 0,
             faults: VecDeque::new(),
             outages: Vec::new(),
+            watcher: None,
             used: HashMap::new(),
             in_flight: HashMap::new(),
             most_in_flight: HashMap::new(),

@@ -1,7 +1,7 @@
 //! A call-back: the user's server reports statuses.
 
 use serde_json::{Value, json};
-use standin::http::{self, Reply};
+use standin::http::{self, Failed, Reply};
 
 use super::Yard;
 
@@ -63,12 +63,20 @@ impl<'y> CallBack<'y> {
 
     /// Sends it.
     pub async fn send(&self) -> Reply {
+        self.try_send().await.expect("the API answers")
+    }
+
+    /// Sends it to a gateway that may die before it answers.
+    ///
+    /// # Errors
+    /// When no whole answer came.
+    pub async fn try_send(&self) -> Result<Reply, Failed> {
         let bearer = self.bearer.as_ref().map(|bearer| format!("Bearer {bearer}"));
         let mut headers = vec![("content-type", "application/json")];
         headers.extend(bearer.iter().map(|bearer| ("authorization", bearer.as_str())));
         headers.extend(self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())));
         let url = format!("{}{}", self.yard.api, self.path);
-        http::send("POST", &url, &headers, self.body.to_string()).await.expect("the API answers")
+        http::send("POST", &url, &headers, self.body.to_string()).await
     }
 
     /// Sends it; it has to be a 202.

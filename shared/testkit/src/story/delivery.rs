@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use domain::signature;
 use serde_json::Value;
-use standin::http::{self, Reply};
+use standin::http::{self, Failed, Reply};
 use uuid::Uuid;
 
 use super::Yard;
@@ -101,6 +101,14 @@ impl<'y> Delivery<'y> {
 
     /// Sends it.
     pub async fn send(&self) -> Sent {
+        self.try_send().await.expect("the gateway answers")
+    }
+
+    /// Sends it to a gateway that may die before it answers.
+    ///
+    /// # Errors
+    /// When no whole answer came.
+    pub async fn try_send(&self) -> Result<Sent, Failed> {
         let body = self.bytes();
         let signature = signature::sign(self.secret.as_bytes(), &body);
         let content_type = if self.form { "application/x-www-form-urlencoded" } else { "application/json" };
@@ -115,8 +123,7 @@ impl<'y> Delivery<'y> {
         ];
         headers.extend(self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())));
         let url = format!("{}/github", self.yard.webhooks);
-        let reply = http::send("POST", &url, &headers, body).await.expect("the gateway answers");
-        Sent { reply }
+        Ok(Sent { reply: http::send("POST", &url, &headers, body).await? })
     }
 }
 
