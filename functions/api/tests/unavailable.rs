@@ -66,6 +66,7 @@ async fn ask(method: &str, path: &str, body: &str) -> Response<Body> {
         open: true,
         clock: Arc::new(ManualClock::default()),
         ids: Arc::new(CountingIds::default()),
+        refused: None,
     };
     let request = Request::builder().method(method).uri(path).header("host", "127.0.0.1");
     let request = request.header("content-type", "application/json").body(Body::from(body.to_owned())).unwrap();
