@@ -16,6 +16,8 @@ use github::{Github, Tokens};
 use lambda::batch::HandleMessage;
 use lambda::clock::SystemClock;
 use lambda::http::guard::Hosts;
+use lambda::meter::Silent;
+use lambda::meter::refusals::Refusals;
 use server::YourServer as Server;
 use status::Writer;
 use store::Store;
@@ -129,6 +131,8 @@ impl Gateway {
         let github: Arc<dyn GithubStatuses> =
             Arc::new(Github::new(&config.github_api_url, config.github_tokens, clock.clone())?);
 
+        let open = config.api_key.is_none() && config.host.is_loopback();
+        let refused = Arc::new(Refusals::new(clock.clone()));
         let ingest = Arc::new(ingest::Ingest {
             secrets: Arc::new(FixedSecrets(config.github_secret)),
             bus: Arc::new(queues.topic(&[FANOUT])?),
@@ -136,6 +140,8 @@ impl Gateway {
             clock: clock.clone(),
             ids: ids.clone(),
             public_url: Some(public_url.clone()),
+            meter: refused.clone(),
+            refused: open.then(|| refused.clone()),
         });
         let ports = fanout::Ports {
             log: store.clone(),
@@ -149,17 +155,18 @@ impl Gateway {
             clock: clock.clone(),
         };
         let call_back = CallBack { url: format!("{public_url}/v1/statuses"), ttl: config.callback_ttl };
-        let mut fanout: Arc<dyn HandleMessage> = Arc::new(Fanout::new(ports, call_back));
+        let mut fanout: Arc<dyn HandleMessage> = Arc::new(Fanout::new(ports, call_back, Arc::new(Silent)));
         if let Some(watcher) = watch {
             fanout = Arc::new(Watched::new(fanout, store.clone(), watcher));
         }
-        let writer = Arc::new(Writer::new(store.clone(), store.clone(), github, clock.clone()));
+        let writer = Arc::new(Writer::new(store.clone(), store.clone(), github, clock.clone(), Arc::new(Silent)));
         let api_state = Arc::new(api::Api {
             reader: store.clone() as Arc<dyn EventReader>,
             bodies: bodies.clone() as Arc<dyn BodyReader>,
             statuses: Arc::new(statuses_queue.clone()),
             callback_secrets,
-            open: config.api_key.is_none() && config.host.is_loopback(),
+            open,
+            refused: Some(refused),
             api_key: config.api_key.map(|keys| Arc::new(FixedSecrets(keys)) as Arc<dyn Secrets>),
             clock: clock.clone(),
             ids,

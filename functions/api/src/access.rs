@@ -1,11 +1,9 @@
 //! Who may: the API key, a call-back token, or anybody on this machine where no key is set.
 
-use std::net::IpAddr;
-
 use domain::secrets::Keyring;
 use domain::token::{self, Grant};
-use http::uri::Authority;
 use http::{HeaderMap, StatusCode, header};
+use lambda::http::guard::is_here;
 use lambda::http::problem::Problem;
 use subtle::ConstantTimeEq;
 
@@ -70,16 +68,6 @@ async fn verify(keys: &Keyring, bearer: &str, api: &Api) -> Result<Grant, Proble
         other => other,
     };
     checked.map_err(|bad| unauthorized(&bad.to_string()))
-}
-
-/// Whether the request was addressed to this machine by a loopback name. One that came under the public URL's host
-/// came through something that others can reach as well, so it is never open.
-pub(crate) fn is_here(headers: &HeaderMap) -> bool {
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()?.parse::<Authority>().ok());
-    host.is_some_and(|authority| {
-        let host = authority.host().trim_start_matches('[').trim_end_matches(']');
-        host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
-    })
 }
 
 fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Problem> {

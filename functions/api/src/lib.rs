@@ -9,6 +9,7 @@ mod commits;
 mod events;
 mod json;
 mod pages;
+mod lines;
 mod params;
 pub mod settings;
 mod statuses;
@@ -18,12 +19,13 @@ use std::sync::Arc;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::{Json, Router};
+use axum::{Json, Router, middleware};
 use domain::error::PortError;
 use domain::ports::{BodyReader, Clock, EventReader, Ids, Secrets, StatusQueue};
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use lambda::http::guard::{Hosts, guarded};
 use lambda::http::problem::Problem;
+use lambda::meter::refusals::Refusals;
 
 pub use self::pages::Site;
 
@@ -50,6 +52,8 @@ pub struct Api {
     pub ids: Arc<dyn Ids>,
     /// What the pages say of the place they run at.
     pub site: Site,
+    /// Refused deliveries by reason, for `/health` with the key; none where another process counts them.
+    pub refused: Option<Arc<Refusals>>,
 }
 
 /// The status, query and page port.
@@ -66,14 +70,21 @@ pub fn router(api: Arc<Api>, hosts: Hosts) -> Router {
         .method_not_allowed_fallback(other_method)
         .fallback(unknown)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(middleware::from_fn(lines::one_line))
         .with_state(api);
     guarded(router, hosts)
 }
 
-/// Whether the record can be read.
-async fn health(State(api): State<Arc<Api>>) -> Result<Response, Problem> {
+/// Whether the record can be read. Who may read it also hears which deliveries were refused.
+async fn health(State(api): State<Arc<Api>>, headers: HeaderMap) -> Result<Response, Problem> {
     api.reader.ping().await.map_err(|error| unavailable(&error))?;
-    Ok(Json(serde_json::json!({ "status": "ok", "function": "api" })).into_response())
+    let mut health = serde_json::json!({ "status": "ok", "function": "api" });
+    if let Some(refused) = &api.refused
+        && access::reader(&api, &headers).await.is_ok()
+    {
+        health["refused"] = refused.to_json();
+    }
+    Ok(Json(health).into_response())
 }
 
 async fn other_method() -> Problem {
@@ -99,7 +110,7 @@ fn not_text() -> Problem {
 
 /// The store or a queue did not answer. What it said goes to the log, not to the caller.
 fn unavailable(error: &PortError) -> Problem {
-    tracing::error!(%error, "a request could not be answered");
+    lines::because(error);
     let detail = "Hookyard cannot reach its store or its queue right now. Try again in a moment.";
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Not available now", detail)
 }

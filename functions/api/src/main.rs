@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use api::{Api, Site, settings::Settings};
 use aws::{client, s3::Bucket, sqs::Statuses, ssm::Parameter};
-use lambda::{clock::SystemClock, http::guard::Hosts, ids::UuidIds, telemetry};
+use lambda::telemetry::{self, invocation::watched};
+use lambda::{clock::SystemClock, http::guard::Hosts, ids::UuidIds, meter::Silent};
 use store::Store;
 
 #[tokio::main]
 #[expect(clippy::disallowed_methods, reason = "mains hand the environment to the settings")]
 async fn main() -> Result<(), lambda_http::Error> {
-    telemetry::init(telemetry::Lines::Json, "info")?;
+    telemetry::init(telemetry::Lines::Json { function: "api" }, "info")?;
     let settings = Settings::from_lookup(|name| std::env::var(name).ok()).unwrap_or_else(|error| error.exit());
     let config = client::config(Duration::from_secs(8)).await;
     let clock = Arc::new(SystemClock);
@@ -22,9 +23,11 @@ async fn main() -> Result<(), lambda_http::Error> {
         callback_secrets: Parameter::fetched(&config, settings.callback_secret_parameter, clock.clone()).await,
         api_key: Some(Parameter::fetched(&config, settings.api_key_parameter, clock.clone()).await),
         open: false,
+        refused: None,
         clock,
         ids: Arc::new(UuidIds::default()),
         site: Site::on_aws(),
     };
-    lambda_http::run(api::router(Arc::new(api), Hosts::fronted())).await
+    // Nothing here is counted yet; the lines still say which call of Lambda they belong to.
+    lambda_http::run(watched(api::router(Arc::new(api), Hosts::fronted()), Arc::new(Silent))).await
 }

@@ -10,9 +10,12 @@ use domain::ids::{Repository, Sha, StatusId};
 use domain::statuses::message::StatusMessage;
 use domain::statuses::request::{self, Item, Request};
 use domain::statuses::{Accepted, DESCRIPTION_LIMIT, Via, id};
+use domain::trace::TraceId;
 use http::{HeaderMap, StatusCode, header};
 use lambda::http::problem::Problem;
+use lambda::telemetry::about;
 use serde_json::{Value, json};
+use tracing::Span;
 
 use crate::access::{self, Caller};
 use crate::{Api, BODY_LIMIT, bad_request, retry_later, unavailable};
@@ -22,6 +25,8 @@ pub(crate) async fn post(State(api): State<Arc<Api>>, request: extract::Request)
     json_only(&headers)?;
     // Nothing is read of a body whose sender may not send one.
     let caller = access::caller(&api, &headers).await?;
+    let trace = trace(&headers, &caller);
+    tell_caller(&caller, trace.as_ref());
     // What is announced as too large need not come first.
     if request.body().size_hint().lower() > BODY_LIMIT as u64 {
         return Err(too_large());
@@ -33,7 +38,8 @@ pub(crate) async fn post(State(api): State<Arc<Api>>, request: extract::Request)
     let idempotency_key = idempotency_key(&headers)?;
     let request = request::read(&body).map_err(|unreadable| bad_request(unreadable.to_string()))?;
     let target = target(&request, &caller)?;
-    let (results, accepted) = accept(&api, request, target, &caller, idempotency_key.as_deref());
+    let (results, accepted) = accept(&api, request, target, &caller, idempotency_key.as_deref(), trace);
+    tell_accepted(&accepted, results.len());
     if accepted.is_empty() {
         let detail = "None of the statuses was accepted; each result says why.";
         let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "no-status", "No status accepted", detail);
@@ -42,16 +48,44 @@ pub(crate) async fn post(State(api): State<Arc<Api>>, request: extract::Request)
     if let Err(error) = api.statuses.send(&accepted).await {
         return Ok(retry_later(unavailable(&error)));
     }
-    tracing::info!(
-        accepted = accepted.len(), sent = results.len(), via = accepted[0].via.as_str(),
-        repository = %accepted[0].repository, sha = %accepted[0].sha, "statuses were accepted"
-    );
     Ok((StatusCode::ACCEPTED, Json(json!({ "results": results }))).into_response())
 }
 
 fn too_large() -> Problem {
     let detail = "A request may have 1 MiB; send fewer statuses at once.";
     Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "Body too large", detail)
+}
+
+/// The trace that the caller names, where it is not the run's own.
+fn trace(headers: &HeaderMap, caller: &Caller) -> Option<TraceId> {
+    let mut values = headers.get_all("traceparent").iter();
+    let named = values.next().and_then(|value| TraceId::from_traceparent(value.to_str().ok()?));
+    let own = match caller {
+        Caller::Key => None,
+        Caller::Token(grant) => Some(TraceId::of(grant.receipt)),
+    };
+    named.filter(|named| values.next().is_none() && Some(named) != own.as_ref())
+}
+
+/// Tells the request's log line whom it comes from, before anything about it can be wrong.
+fn tell_caller(caller: &Caller, trace: Option<&TraceId>) {
+    match caller {
+        Caller::Key => about(None, None, None, trace),
+        Caller::Token(grant) => {
+            let own = TraceId::of(grant.receipt);
+            about(Some(&grant.event), Some(grant.receipt), Some(&grant.repository), Some(trace.unwrap_or(&own)));
+        }
+    }
+}
+
+/// Tells it what was taken.
+fn tell_accepted(accepted: &[StatusMessage], sent: usize) {
+    let span = Span::current();
+    span.record("sent", sent).record("accepted", accepted.len());
+    if let Some(first) = accepted.first() {
+        span.record("sha", first.sha.as_str()).record("via", first.via.as_str());
+        about(None, None, Some(&first.repository).filter(|_| first.via == Via::Key), None);
+    }
 }
 
 /// Where the statuses belong, or why they belong nowhere.
@@ -95,6 +129,7 @@ fn accept(
     target: Target,
     caller: &Caller,
     idempotency_key: Option<&str>,
+    trace: Option<TraceId>,
 ) -> (Vec<Value>, Vec<StatusMessage>) {
     let at = api.clock.now();
     let (run, event, via) = match caller {
@@ -130,6 +165,7 @@ fn accept(
                     via,
                     run,
                     event: event.clone(),
+                    trace: trace.clone(),
                 });
             }
         }

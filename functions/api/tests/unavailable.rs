@@ -67,6 +67,7 @@ async fn ask(method: &str, path: &str, body: &str) -> Response<Body> {
         clock: Arc::new(ManualClock::default()),
         ids: Arc::new(CountingIds::default()),
         site: api::Site::on_aws(),
+        refused: None,
     };
     let request = Request::builder().method(method).uri(path).header("host", "127.0.0.1");
     let request = request.header("content-type", "application/json").body(Body::from(body.to_owned())).unwrap();

@@ -72,6 +72,7 @@ fn accept(
                 via: Via::Answer,
                 run: Some(run.receipt),
                 event: Some(event.id.clone()),
+                trace: None,
             }),
             Err(why) => wrong = wrong.or(Some(why)),
         }

@@ -9,7 +9,9 @@ use domain::facts::{self, Facts};
 use domain::ids::ReceiptId;
 use domain::ports::{BodyReader, KeptBody, Message};
 use domain::run::{AskedBy, Run};
+use domain::trace::TraceId;
 use jiff::Timestamp;
+use lambda::telemetry::about;
 
 /// A receipt, opened.
 pub(crate) struct Arrival {
@@ -27,8 +29,6 @@ pub(crate) struct Arrival {
     pub kept: KeptBody,
     /// The JSON of a `status` event, read; none for all others.
     pub status: Option<facts::StatusEvent>,
-    /// W3C trace context of the way here.
-    pub traceparent: Option<String>,
 }
 
 impl Arrival {
@@ -43,6 +43,7 @@ pub(crate) async fn open(message: &Message, bodies: &dyn BodyReader) -> Result<R
         Ok(envelope) => envelope,
         Err(bad) => return Ok(Err(bad.to_string())),
     };
+    about(Some(&envelope.event), Some(envelope.receipt), None, Some(&TraceId::of(envelope.receipt)));
     let (body, hash, kept) = match &envelope.body {
         Body::Inline(bytes) => (bytes.clone(), sha256(bytes), KeptBody::Inline(bytes.clone())),
         Body::Stored { key, sha256: expected, .. } => {
@@ -61,6 +62,7 @@ pub(crate) async fn open(message: &Message, bodies: &dyn BodyReader) -> Result<R
     let facts = facts::facts(&envelope.event_type, &json).unwrap_or_default();
     let status = if envelope.event_type.as_str() == "status" { facts::status_event(&json) } else { None };
     let event = event(&envelope, facts, hash, body.len());
+    about(None, None, event.repository.as_ref(), None);
     Ok(Ok(Arrival {
         event,
         receipt: envelope.receipt,
@@ -69,7 +71,6 @@ pub(crate) async fn open(message: &Message, bodies: &dyn BodyReader) -> Result<R
         body,
         kept,
         status,
-        traceparent: envelope.traceparent,
     }))
 }
 

@@ -6,6 +6,7 @@ use domain::ids::Sha;
 use domain::ports::{ServerReply, ServerRequest, YourServer};
 use domain::run::{Ending, Outcome, Run};
 use domain::token::{self, Grant};
+use domain::trace::TraceId;
 use domain::webhook;
 use jiff::{SignedDuration, Timestamp};
 
@@ -45,7 +46,7 @@ impl Fanout {
                 }
                 Err(error) => {
                     // Not the server's fault, and nothing may be lost: it is asked again under the same id.
-                    tracing::warn!(event = %run.event, receipt = %run.receipt, %error, "the statuses of an answer could not be queued");
+                    tracing::warn!(%error, "the statuses of an answer could not be queued");
                     ending.0.outcome = Outcome::CutOff;
                     ending.0.note =
                         Some("The statuses in the answer could not be queued; the server is asked again.".to_owned());
@@ -76,7 +77,7 @@ impl Fanout {
         if let Some(token) = self.token(&arrival.event, run, started_at).await? {
             headers.push(("x-hookyard-callback-token".to_owned(), token));
         }
-        headers.push(("traceparent".to_owned(), traceparent(arrival, run)));
+        headers.push(("traceparent".to_owned(), traceparent(run)));
         Ok(ServerRequest { headers, body: arrival.body.clone() })
     }
 
@@ -152,12 +153,10 @@ fn delay(text: &str, now: Timestamp) -> Option<std::time::Duration> {
     std::time::Duration::try_from(at.duration_since(now)).ok()
 }
 
-/// The trace goes on if the way here carried one; otherwise the receipt is its id, so that it can be found.
-fn traceparent(arrival: &Arrival, run: &Run) -> String {
+/// One span for each attempt, in the receipt's trace.
+fn traceparent(run: &Run) -> String {
     let span = run.receipt.0.as_u64_pair().1 ^ u64::from(run.tries() + 1);
-    let trace = arrival.traceparent.as_deref().and_then(|parent| parent.get(3..35)).map(str::to_owned);
-    let trace = trace.unwrap_or_else(|| run.receipt.0.simple().to_string());
-    format!("00-{trace}-{:016x}-01", span.max(1))
+    TraceId::of(run.receipt).traceparent(span)
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ use domain::retry::{Admission, GIVE_UP_AFTER};
 use domain::run::{Run, TakeUp};
 use jiff::{SignedDuration, Timestamp};
 use lambda::batch::{HandleMessage, Verdict};
+use lambda::meter::{Fact, Meter};
 
 use crate::arrival::Arrival;
 use crate::plan::Plan;
@@ -61,12 +62,13 @@ pub struct CallBack {
 pub struct Fanout {
     ports: Ports,
     call_back: CallBack,
+    meter: Arc<dyn Meter>,
 }
 
 impl Fanout {
-    /// A fanout over its ports.
-    pub fn new(ports: Ports, call_back: CallBack) -> Self {
-        Self { ports, call_back }
+    /// A fanout over its ports; `meter` counts what becomes of events.
+    pub fn new(ports: Ports, call_back: CallBack, meter: Arc<dyn Meter>) -> Self {
+        Self { ports, call_back, meter }
     }
 
     async fn take(&self, arrival: &Arrival, message: &str) -> Result<Verdict, PortError> {
@@ -77,7 +79,7 @@ impl Fanout {
             Some(mut run) => match run.take_up(now, run.working(recorded.redelivery), message) {
                 TakeUp::Go => run,
                 TakeUp::Finished => {
-                    tracing::info!(event = %run.event, receipt = %run.receipt, "a copy of a finished receipt was dropped");
+                    tracing::info!(outcome = "copy_dropped", "a copy of a finished receipt was dropped");
                     return Ok(Verdict::Done);
                 }
                 TakeUp::NotBefore(until) => {
@@ -85,6 +87,7 @@ impl Fanout {
                 }
                 TakeUp::TooManyCutOffs => {
                     self.save(arrival, &mut run).await?;
+                    self.meter.count(Fact::Errored);
                     let reason = "Hookyard was cut off five times while it worked on this message".to_owned();
                     return Ok(Verdict::DeadLetter { reason });
                 }
@@ -118,7 +121,36 @@ impl Fanout {
             }
         }
         self.save(arrival, &mut run).await?;
-        Ok(conclude(&run))
+        Ok(self.conclude(&run))
+    }
+
+    /// Says and counts what has become of the run.
+    fn conclude(&self, run: &Run) -> Verdict {
+        let last = run.attempts.last();
+        let outcome = if run.next_attempt_at.is_some() { "retrying" } else { run.state.as_str() };
+        tracing::info!(
+            outcome,
+            tries = run.tries(),
+            code = run.last_answer().and_then(|answer| answer.code),
+            server_ms = last.and_then(|attempt| attempt.ms),
+            reason = run.failure.map(FailureReason::as_str),
+            until = run.next_attempt_at.map(tracing::field::display),
+            "an event is {outcome}"
+        );
+        self.meter.count(match run.state {
+            EventStatus::Processed => {
+                let answered = last.and_then(|attempt| attempt.ended_at);
+                Fact::Processed(answered.zip(run.receipt.made_at()).map(|(end, start)| end.duration_since(start)))
+            }
+            EventStatus::Errored => Fact::Errored,
+            EventStatus::Ignored => Fact::Ignored,
+            EventStatus::Unhandled => Fact::Unhandled,
+            EventStatus::Processing | EventStatus::Unprocessed | EventStatus::Reprocessing => Fact::Retried,
+        });
+        match run.next_attempt_at {
+            Some(until) => Verdict::Defer { until, why: "it waits for its next attempt".to_owned() },
+            None => Verdict::Done,
+        }
     }
 
     /// A server that rests is not called: the run waits, without an attempt, until eight hours are over.
@@ -173,18 +205,9 @@ impl HandleMessage for Fanout {
             Err(reason) => Ok(Verdict::DeadLetter { reason }),
         }
     }
-}
 
-fn conclude(run: &Run) -> Verdict {
-    tracing::info!(
-        event = %run.event, receipt = %run.receipt, state = run.state.as_str(), tries = run.tries(),
-        code = run.last_answer().and_then(|answer| answer.code),
-        reason = run.failure.map(FailureReason::as_str), next = run.next_attempt_at.map(tracing::field::display),
-        "an event is {}", run.state.as_str()
-    );
-    match run.next_attempt_at {
-        Some(until) => Verdict::Defer { until, why: "it waits for its next attempt".to_owned() },
-        None => Verdict::Done,
+    fn gave_back(&self) {
+        self.meter.count(Fact::Retried);
     }
 }
 

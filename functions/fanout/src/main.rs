@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use aws::{client, s3::Bucket, sqs::Consumer, sqs::Statuses, ssm::Parameter};
 use fanout::{CallBack, Fanout, Ports, settings::Settings};
-use lambda::{clock::SystemClock, sqs::run_sqs, telemetry};
+use lambda::{clock::SystemClock, meter::emf::Emf, sqs::run_sqs, telemetry};
 use server::YourServer;
 use store::Store;
 
 #[tokio::main]
 #[expect(clippy::disallowed_methods, reason = "mains hand the environment to the settings")]
 async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    telemetry::init(telemetry::Lines::Json, "info")?;
+    telemetry::init(telemetry::Lines::Json { function: "fanout" }, "info")?;
     let settings = Settings::from_lookup(|name| std::env::var(name).ok()).unwrap_or_else(|error| error.exit());
     let config = client::config(Duration::from_secs(8)).await;
     let clock = Arc::new(SystemClock);
@@ -30,7 +30,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         clock: clock.clone(),
     };
     let url = format!("{}/v1/statuses", settings.public_url.as_str().trim_end_matches('/'));
-    let fanout = Fanout::new(ports, CallBack { url, ttl: settings.callback_ttl });
+    let meter = Arc::new(Emf::new(settings.metrics_namespace, clock.clone()));
+    let fanout = Fanout::new(ports, CallBack { url, ttl: settings.callback_ttl }, meter.clone());
     let inbox = Consumer::new(&config, settings.queue_url, settings.dead_letter_queue_url, clock.clone());
-    run_sqs(Arc::new(fanout), Arc::new(inbox), clock).await
+    run_sqs(Arc::new(fanout), Arc::new(inbox), clock, meter).await
 }

@@ -31,6 +31,8 @@ pub struct Settings {
     pub callback_ttl: Duration,
     /// Base of the call-back address.
     pub public_url: Url,
+    /// Namespace of the metrics; without it there are none.
+    pub metrics_namespace: Option<String>,
 }
 
 impl Settings {
@@ -53,6 +55,8 @@ impl Settings {
         let callback_ttl = lookup.duration("HOOKYARD_CALLBACK_TTL").unwrap_or(CALLBACK_TTL);
         let public_url =
             lookup.required("HOOKYARD_PUBLIC_URL", "write it like https://hooks.example", lambda::settings::url);
+        let metrics_namespace =
+            lookup.optional("HOOKYARD_METRICS_NAMESPACE", "a namespace of CloudWatch metrics", text);
         lookup.build(|| {
             Some(Self {
                 table: table?,
@@ -65,6 +69,7 @@ impl Settings {
                 callback_secret_parameter: callback_secret_parameter?,
                 callback_ttl,
                 public_url: public_url?,
+                metrics_namespace,
             })
         })
     }

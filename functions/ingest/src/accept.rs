@@ -5,50 +5,47 @@ use bytes::Bytes;
 use domain::delivery::{self, BadDelivery, ContentType, Named};
 use domain::envelope::{self, BUS_LIMIT, Body, Envelope};
 use domain::error::PortError;
-use domain::ids::{EventId, ReceiptId};
+use domain::ids::{EventId, EventType, ReceiptId};
 use domain::run::AskedBy;
 use domain::signature::{self, Rejection, Verified};
+use domain::trace::TraceId;
 use http::{HeaderMap, StatusCode, header};
 use lambda::http::problem::Problem;
+use lambda::meter::Refusal;
+use lambda::telemetry::about;
 use tokio::sync::Semaphore;
 
-use crate::body::{self, Refused};
-use crate::{Ingest, PublicBase};
+use crate::{Ingest, PublicBase, body};
 
 /// A delivery that is durable.
 pub(crate) struct Accepted {
     pub(crate) event: EventId,
+    pub(crate) event_type: EventType,
     pub(crate) receipt: ReceiptId,
-    pub(crate) ping: bool,
+    pub(crate) bytes: usize,
     pub(crate) location: Option<String>,
 }
 
-pub(crate) async fn accept(ingest: &Ingest, large: &Semaphore, request: Request) -> Result<Accepted, Problem> {
+/// One that was not accepted.
+pub(crate) struct Refused {
+    pub(crate) reason: Refusal,
+    /// What stood behind it, for the log.
+    pub(crate) why: Option<String>,
+    /// What the sender is told.
+    pub(crate) problem: Problem,
+}
+
+pub(crate) async fn accept(ingest: &Ingest, large: &Semaphore, request: Request) -> Result<Accepted, Refused> {
     let (parts, body) = request.into_parts();
     let headers = &parts.headers;
+    let named = delivery::name(|name| headers.get_all(name).iter().map(http::HeaderValue::as_bytes));
+    // What the headers claim helps to find a refused delivery at GitHub. It is checked for its form only.
+    about(named.as_ref().ok().map(|named| &named.event), None, None, None);
     // The place of a large one is held until it is answered.
-    let whole = body::read(headers, body, ingest.clock.as_ref(), large).await.map_err(|refused| match refused {
-        Refused::TooLarge => problem(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "too-large",
-            "Delivery too large",
-            "A delivery may have 26,214,400 bytes: GitHub itself sends no larger ones.",
-        ),
-        Refused::Busy => problem(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "busy",
-            "Not accepted now",
-            "Too many large deliveries are coming in at once. Redeliver it in a moment.",
-        ),
-        Refused::Broken => problem(
-            StatusCode::BAD_REQUEST,
-            "cut-short",
-            "Body cut short",
-            "The connection ended, or stood still, before the whole body was here. Redeliver it.",
-        ),
-    })?;
+    let whole = body::read(headers, body, ingest.clock.as_ref(), large).await.map_err(Refused::body)?;
     let content_type = content_type(headers).ok_or_else(|| {
-        problem(
+        refused(
+            Refusal::ContentType,
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "content-type",
             "Unsupported content type",
@@ -56,8 +53,7 @@ pub(crate) async fn accept(ingest: &Ingest, large: &Semaphore, request: Request)
         )
     })?;
     let verified = verify(ingest, headers, whole.bytes.clone()).await?;
-    let named = delivery::name(|name| headers.get_all(name).iter().map(http::HeaderValue::as_bytes))
-        .map_err(|bad| bad_delivery(&bad))?;
+    let named = named.map_err(|bad| Refused::delivery(&bad))?;
     let of_request = parts.extensions.get::<PublicBase>().map(|base| base.0.as_str());
     let location = ingest
         .public_url
@@ -74,10 +70,11 @@ async fn publish(
     verified: &Verified,
     named: Named,
     location: Option<String>,
-) -> Result<Accepted, Problem> {
-    let routing = delivery::routing(verified, content_type).map_err(|bad| bad_delivery(&bad))?;
+) -> Result<Accepted, Refused> {
+    let routing = delivery::routing(verified, content_type).map_err(|bad| Refused::delivery(&bad))?;
     let received_at = ingest.clock.now();
     let receipt = ReceiptId(ingest.ids.next(received_at));
+    about(None, Some(receipt), routing.repository.as_ref(), Some(&TraceId::of(receipt)));
     let mut envelope = Envelope {
         event: named.event,
         event_type: named.event_type,
@@ -88,38 +85,32 @@ async fn publish(
         headers: forwarded(headers),
         body: Body::Inline(verified.bytes().clone()),
         asked_by: AskedBy::Github,
-        traceparent: traceparent(headers),
     };
     let attributes = envelope.attributes(&routing);
     // Base64 alone would be over the limit: spare the work of encoding it to find out.
     let mut encoded = (verified.bytes().len() / 3 * 4 < BUS_LIMIT).then(|| envelope.encode());
     if encoded.as_ref().is_none_or(|text| envelope::weight(text, &attributes) > BUS_LIMIT) {
         if let Some((key, bytes)) = envelope.move_body_out() {
-            ingest.bodies.put(&key, bytes).await.map_err(|error| unavailable(&envelope, &error))?;
+            ingest.bodies.put(&key, bytes).await.map_err(|error| Refused::unavailable(&error))?;
         }
         encoded = Some(envelope.encode());
     }
     let encoded = encoded.unwrap_or_else(|| envelope.encode());
-    ingest.bus.publish(&encoded, &attributes).await.map_err(|error| unavailable(&envelope, &error))?;
-    tracing::info!(
-        event = %envelope.event, receipt = %receipt, r#type = %envelope.event_type,
-        repository = routing.repository.as_ref().map(tracing::field::display), bytes = verified.bytes().len(),
-        "a delivery was accepted"
-    );
-    let ping = envelope.event_type.as_str() == "ping";
-    Ok(Accepted { event: envelope.event, receipt, ping, location })
+    ingest.bus.publish(&encoded, &attributes).await.map_err(|error| Refused::unavailable(&error))?;
+    let Envelope { event, event_type, .. } = envelope;
+    Ok(Accepted { event, event_type, receipt, bytes: verified.bytes().len(), location })
 }
 
 /// Checks the signature; one that fits no known secret makes us look once whether the secret has changed.
-async fn verify(ingest: &Ingest, headers: &HeaderMap, bytes: Bytes) -> Result<Verified, Problem> {
+async fn verify(ingest: &Ingest, headers: &HeaderMap, bytes: Bytes) -> Result<Verified, Refused> {
     let values = || headers.get_all(signature::HEADER).iter().map(http::HeaderValue::as_bytes);
-    let keys = ingest.secrets.current().await.map_err(|error| no_secret(&error))?;
+    let keys = ingest.secrets.current().await.map_err(|error| Refused::no_secret(&error))?;
     let (rejection, bytes) = match signature::verify(&keys, values(), bytes) {
         Ok(verified) => return Ok(verified),
         Err(rejected) => rejected,
     };
     let rejection = if rejection == Rejection::Mismatch {
-        let keys = ingest.secrets.refresh().await.map_err(|error| no_secret(&error))?;
+        let keys = ingest.secrets.refresh().await.map_err(|error| Refused::no_secret(&error))?;
         match signature::verify(&keys, values(), bytes) {
             Ok(verified) => return Ok(verified),
             Err((rejection, _)) => rejection,
@@ -127,8 +118,9 @@ async fn verify(ingest: &Ingest, headers: &HeaderMap, bytes: Bytes) -> Result<Ve
     } else {
         rejection
     };
-    tracing::warn!(reason = ?rejection, "a delivery was refused: its signature was not accepted");
-    Err(problem(StatusCode::UNAUTHORIZED, "signature", "Signature not accepted", &rejection.to_string()))
+    let (title, detail) = ("Signature not accepted", rejection.to_string());
+    let refused = refused(Refusal::Signature, StatusCode::UNAUTHORIZED, "signature", title, &detail);
+    Err(Refused { why: Some(format!("{rejection:?}").to_lowercase()), ..refused })
 }
 
 fn content_type(headers: &HeaderMap) -> Option<ContentType> {
@@ -144,42 +136,60 @@ fn forwarded(headers: &HeaderMap) -> Vec<(String, String)> {
         .collect()
 }
 
-/// The trace that the request belongs to, if it names one in the W3C form.
-fn traceparent(headers: &HeaderMap) -> Option<String> {
-    let value = headers.get("traceparent")?.to_str().ok()?;
-    let parts: Vec<&str> = value.split('-').collect();
-    let hex = |text: &str, length| {
-        text.len() == length && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
-    };
-    let fit =
-        matches!(parts.as_slice(), ["00", trace, span, flags] if hex(trace, 32) && hex(span, 16) && hex(flags, 2));
-    fit.then(|| value.to_owned())
+impl Refused {
+    fn body(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::TooLarge => refused(
+                refusal,
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "too-large",
+                "Delivery too large",
+                "A delivery may have 26,214,400 bytes: GitHub itself sends no larger ones.",
+            ),
+            Refusal::Busy => refused(
+                refusal,
+                StatusCode::SERVICE_UNAVAILABLE,
+                "busy",
+                "Not accepted now",
+                "Too many large deliveries are coming in at once. Redeliver it in a moment.",
+            ),
+            _ => refused(
+                refusal,
+                StatusCode::BAD_REQUEST,
+                "cut-short",
+                "Body cut short",
+                "The connection ended, or stood still, before the whole body was here. Redeliver it.",
+            ),
+        }
+    }
+
+    fn delivery(bad: &BadDelivery) -> Self {
+        refused(Refusal::Malformed, StatusCode::BAD_REQUEST, "delivery", "Not a delivery", &bad.to_string())
+    }
+
+    fn unavailable(error: &PortError) -> Self {
+        let refused = refused(
+            Refusal::BusUnavailable,
+            StatusCode::SERVICE_UNAVAILABLE,
+            "unavailable",
+            "Not accepted now",
+            "Hookyard could not store the delivery, so it was not accepted. Redeliver it from this page in a moment.",
+        );
+        Self { why: Some(error.to_string()), ..refused }
+    }
+
+    fn no_secret(error: &PortError) -> Self {
+        let refused = refused(
+            Refusal::SecretUnavailable,
+            StatusCode::SERVICE_UNAVAILABLE,
+            "unavailable",
+            "Not accepted now",
+            "Hookyard could not read its webhook secret, so it could not check the delivery. Redeliver it in a moment.",
+        );
+        Self { why: Some(error.to_string()), ..refused }
+    }
 }
 
-fn bad_delivery(bad: &BadDelivery) -> Problem {
-    problem(StatusCode::BAD_REQUEST, "delivery", "Not a delivery", &bad.to_string())
-}
-
-fn unavailable(envelope: &Envelope, error: &PortError) -> Problem {
-    tracing::error!(event = %envelope.event, %error, "a delivery could not be made durable");
-    problem(
-        StatusCode::SERVICE_UNAVAILABLE,
-        "unavailable",
-        "Not accepted now",
-        "Hookyard could not store the delivery, so it was not accepted. Redeliver it from this page in a moment.",
-    )
-}
-
-fn no_secret(error: &PortError) -> Problem {
-    tracing::error!(%error, "the webhook secret could not be read");
-    problem(
-        StatusCode::SERVICE_UNAVAILABLE,
-        "unavailable",
-        "Not accepted now",
-        "Hookyard could not read its webhook secret, so it could not check the delivery. Redeliver it in a moment.",
-    )
-}
-
-fn problem(status: StatusCode, slug: &'static str, title: &str, detail: &str) -> Problem {
-    Problem::new(status, slug, title, detail)
+fn refused(reason: Refusal, status: StatusCode, slug: &'static str, title: &str, detail: &str) -> Refused {
+    Refused { reason, why: None, problem: Problem::new(status, slug, title, detail) }
 }

@@ -8,6 +8,7 @@ use futures_util::future::{Either, select};
 use futures_util::{StreamExt, pin_mut};
 use http::{HeaderMap, header};
 use jiff::{SignedDuration, Timestamp};
+use lambda::meter::Refusal;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// How much of a body that is too large is read and dropped, and for how long: a sender that is still writing
@@ -34,17 +35,6 @@ const QUEUEING: SignedDuration = SignedDuration::from_secs(5);
 /// waiting for it ([`QUEUEING`]).
 const PACE: (usize, SignedDuration) = (512 * 1024, SignedDuration::from_secs(3));
 
-/// Why there is no body.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Refused {
-    /// Over [`BODY_LIMIT`].
-    TooLarge,
-    /// It ended early, or took too long.
-    Broken,
-    /// Too many large ones are being read.
-    Busy,
-}
-
 /// A whole body, with its place if it is a large one.
 #[derive(Debug)]
 pub(crate) struct Whole<'p> {
@@ -52,20 +42,21 @@ pub(crate) struct Whole<'p> {
     pub(crate) _place: Option<SemaphorePermit<'p>>,
 }
 
+/// The body, or why there is none: too large, cut short, or too many large ones being read.
 pub(crate) async fn read<'p>(
     headers: &HeaderMap,
     body: Body,
     clock: &dyn Clock,
     large: &'p Semaphore,
-) -> Result<Whole<'p>, Refused> {
+) -> Result<Whole<'p>, Refusal> {
     let declared = headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
     let mut stream = body.into_data_stream();
     let mut seen = 0;
     let result = match declared {
-        Some(length) if length > BODY_LIMIT => Err(Refused::TooLarge),
+        Some(length) if length > BODY_LIMIT => Err(Refusal::TooLarge),
         _ => collect(&mut stream, declared.unwrap_or(0), &mut seen, clock, large).await,
     };
-    if matches!(result, Err(Refused::TooLarge)) {
+    if matches!(result, Err(Refusal::TooLarge)) {
         within(clock, DRAIN.1, drain(&mut stream, seen)).await;
     }
     result
@@ -77,7 +68,7 @@ async fn collect<'p>(
     seen: &mut usize,
     clock: &dyn Clock,
     large: &'p Semaphore,
-) -> Result<Whole<'p>, Refused> {
+) -> Result<Whole<'p>, Refusal> {
     // A declared length is a promise, not a reason to set memory aside: so much at most before bytes come.
     let mut whole = BytesMut::with_capacity(declared.min(SMALL));
     let began = clock.now();
@@ -86,16 +77,16 @@ async fn collect<'p>(
     loop {
         let end = later(began, PATIENCE);
         let end = place.as_ref().map_or(end, |(_, since)| end.min(pace(*since, *seen)));
-        let chunk = match until(clock, end, stream.next()).await.ok_or(Refused::Broken)? {
+        let chunk = match until(clock, end, stream.next()).await.ok_or(Refusal::CutShort)? {
             None => break,
-            Some(chunk) => chunk.map_err(|_| Refused::Broken)?,
+            Some(chunk) => chunk.map_err(|_| Refusal::CutShort)?,
         };
         *seen += chunk.len();
         if *seen > BODY_LIMIT {
-            return Err(Refused::TooLarge);
+            return Err(Refusal::TooLarge);
         }
         if *seen > SMALL && place.is_none() {
-            let permit = within(clock, QUEUEING, large.acquire()).await.and_then(Result::ok).ok_or(Refused::Busy)?;
+            let permit = within(clock, QUEUEING, large.acquire()).await.and_then(Result::ok).ok_or(Refusal::Busy)?;
             place = Some((permit, clock.now()));
         }
         whole.extend_from_slice(&chunk);

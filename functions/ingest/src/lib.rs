@@ -6,6 +6,8 @@
 
 mod accept;
 mod body;
+#[cfg(feature = "main")]
+pub mod front;
 pub mod settings;
 
 use std::sync::Arc;
@@ -15,12 +17,16 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use domain::ports::{BodyWriter, Clock, EventBus, Ids, Secrets};
-use http::{HeaderValue, StatusCode, header};
-use lambda::http::guard::{Hosts, guarded};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use lambda::http::guard::{Hosts, guarded, is_here};
 use lambda::http::problem::Problem;
+use lambda::meter::refusals::Refusals;
+use lambda::meter::{Fact, Meter};
+use lambda::telemetry::subject;
 use tokio::sync::Semaphore;
+use tracing::Instrument;
 
-use crate::accept::Accepted;
+use crate::accept::{Accepted, Refused};
 
 /// What the `ingest` function needs from the world.
 pub struct Ingest {
@@ -36,6 +42,11 @@ pub struct Ingest {
     pub ids: Arc<dyn Ids>,
     /// Base of the pages, for `Location`; none when only the request knows it ([`PublicBase`]).
     pub public_url: Option<String>,
+    /// Who counts what is accepted and refused.
+    pub meter: Arc<dyn Meter>,
+    /// What `/health` tells a request on this machine of refused deliveries. None where the port is open to others
+    /// or the counts are elsewhere: which check a request fails on is nothing for a stranger.
+    pub refused: Option<Arc<Refusals>>,
 }
 
 /// The base of the pages as the request itself tells it (on AWS: `requestContext.domainName`), put into the
@@ -46,8 +57,9 @@ pub struct PublicBase(pub String);
 /// The webhook port: `POST /github` and `GET /health`. `POST /github` is signed and answers to every host; the rest
 /// is guarded.
 pub fn router(ingest: Arc<Ingest>, hosts: Hosts) -> Router {
+    let health = Router::new().route("/health", get(health)).fallback(unknown).with_state(ingest.clone());
     let port = Port { ingest, large: Arc::new(Semaphore::new(body::LARGE_AT_ONCE)) };
-    let guarded = guarded(Router::new().route("/health", get(health)).fallback(unknown), hosts);
+    let guarded = guarded(health, hosts);
     let signed = Router::new().route("/github", post(github).fallback(only_post)).with_state(port);
     signed.merge(guarded)
 }
@@ -60,14 +72,26 @@ struct Port {
 }
 
 async fn github(State(Port { ingest, large }): State<Port>, request: Request) -> Response {
-    match accept::accept(&ingest, &large, request).await {
-        Ok(accepted) => answer(accepted),
-        Err(problem) => refuse(problem),
-    }
+    let work = async {
+        match accept::accept(&ingest, &large, request).await {
+            Ok(accepted) => {
+                ingest.meter.count(Fact::Accepted);
+                tracing::info!(
+                    outcome = "accepted", r#type = %accepted.event_type, bytes = accepted.bytes, "a delivery was accepted"
+                );
+                answer(accepted)
+            }
+            Err(refused) => {
+                ingest.meter.count(Fact::Refused(refused.reason));
+                refuse(refused)
+            }
+        }
+    };
+    work.instrument(subject()).await
 }
 
 fn answer(accepted: Accepted) -> Response {
-    if accepted.ping {
+    if accepted.event_type.as_str() == "ping" {
         return Json(serde_json::json!({ "pong": true, "event": accepted.event })).into_response();
     }
     let body = Json(serde_json::json!({ "event": accepted.event, "receipt": accepted.receipt }));
@@ -79,8 +103,14 @@ fn answer(accepted: Accepted) -> Response {
     response
 }
 
-fn refuse(problem: Problem) -> Response {
+fn refuse(Refused { reason, why, problem }: Refused) -> Response {
     let unavailable = problem.status == StatusCode::SERVICE_UNAVAILABLE;
+    let (reason, code) = (reason.as_str(), problem.status.as_u16());
+    if unavailable {
+        tracing::error!(outcome = "refused", reason, code, why, "a delivery was refused");
+    } else {
+        tracing::warn!(outcome = "refused", reason, code, why, "a delivery was refused");
+    }
     let mut response = problem.into_response();
     if unavailable {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("30"));
@@ -89,8 +119,12 @@ fn refuse(problem: Problem) -> Response {
 }
 
 /// Answers whether this process runs; it needs nothing that could be down without `POST /github` saying so.
-async fn health() -> Response {
-    Json(serde_json::json!({ "status": "ok", "function": "ingest" })).into_response()
+async fn health(State(ingest): State<Arc<Ingest>>, headers: HeaderMap) -> Response {
+    let mut health = serde_json::json!({ "status": "ok", "function": "ingest" });
+    if let Some(refused) = ingest.refused.as_ref().filter(|_| is_here(&headers)) {
+        health["refused"] = refused.to_json();
+    }
+    Json(health).into_response()
 }
 
 async fn only_post() -> Response {

@@ -3,18 +3,19 @@
 use std::{sync::Arc, time::Duration};
 
 use aws::{client, s3::Bucket, sns::Topic, ssm::Parameter};
-use axum::{extract::Request, middleware::map_request};
-use ingest::{Ingest, PublicBase, settings::Settings};
-use lambda::{clock::SystemClock, http::guard::Hosts, ids::UuidIds, telemetry};
-use lambda_http::request::RequestContext;
+use axum::middleware::map_request;
+use ingest::{Ingest, front::public_base, settings::Settings};
+use lambda::telemetry::{self, invocation::watched};
+use lambda::{clock::SystemClock, http::guard::Hosts, ids::UuidIds, meter::emf::Emf};
 
 #[tokio::main]
 #[expect(clippy::disallowed_methods, reason = "mains hand the environment to the settings")]
 async fn main() -> Result<(), lambda_http::Error> {
-    telemetry::init(telemetry::Lines::Json, "info")?;
+    telemetry::init(telemetry::Lines::Json { function: "ingest" }, "info")?;
     let settings = Settings::from_lookup(|name| std::env::var(name).ok()).unwrap_or_else(|error| error.exit());
     // GitHub waits ten seconds for an answer.
     let config = client::config(Duration::from_secs(8)).await;
+    let meter = Arc::new(Emf::new(settings.metrics_namespace, Arc::new(SystemClock)));
     let ingest = Ingest {
         secrets: Parameter::fetched(&config, settings.secret_parameter, Arc::new(SystemClock)).await,
         bus: Arc::new(Topic::new(&config, settings.topic_arn)),
@@ -22,18 +23,9 @@ async fn main() -> Result<(), lambda_http::Error> {
         clock: Arc::new(SystemClock),
         ids: Arc::new(UuidIds::default()),
         public_url: settings.public_url.map(String::from),
+        meter: meter.clone(),
+        refused: None,
     };
-    lambda_http::run(ingest::router(Arc::new(ingest), Hosts::fronted()).layer(map_request(public_base))).await
-}
-
-/// API Gateway tells by which name it was called.
-async fn public_base(mut request: Request) -> Request {
-    let context = request.extensions().get::<RequestContext>();
-    if let Some(RequestContext::ApiGatewayV2(context)) = context
-        && let Some(domain) = &context.domain_name
-    {
-        let base = PublicBase(format!("https://{domain}"));
-        request.extensions_mut().insert(base);
-    }
-    request
+    let router = ingest::router(Arc::new(ingest), Hosts::fronted()).layer(map_request(public_base));
+    lambda_http::run(watched(router, meter)).await
 }

@@ -14,6 +14,8 @@ pub struct Settings {
     pub bodies_bucket: String,
     /// Base of the pages; the request's own domain when absent.
     pub public_url: Option<Url>,
+    /// Namespace of the metrics; without it there are none.
+    pub metrics_namespace: Option<String>,
 }
 
 impl Settings {
@@ -27,12 +29,15 @@ impl Settings {
         let topic_arn = lookup.required("HOOKYARD_TOPIC_ARN", "ARN of an SNS topic", text);
         let bodies_bucket = lookup.required("HOOKYARD_BODIES_BUCKET", "name of an S3 bucket", text);
         let public_url = lookup.url("HOOKYARD_PUBLIC_URL");
+        let metrics_namespace =
+            lookup.optional("HOOKYARD_METRICS_NAMESPACE", "a namespace of CloudWatch metrics", text);
         lookup.build(|| {
             Some(Self {
                 secret_parameter: secret_parameter?,
                 topic_arn: topic_arn?,
                 bodies_bucket: bodies_bucket?,
                 public_url,
+                metrics_namespace,
             })
         })
     }

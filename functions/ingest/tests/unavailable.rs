@@ -17,6 +17,7 @@ use http::{Request, Response};
 use http_body_util::BodyExt;
 use ingest::Ingest;
 use lambda::http::guard::Hosts;
+use lambda::meter::Silent;
 use testkit::clock::{CountingIds, ManualClock};
 use tower::ServiceExt;
 
@@ -60,6 +61,8 @@ fn port(world: &Arc<World>) -> (Router, Arc<ManualClock>) {
         clock: clock.clone(),
         ids: Arc::new(CountingIds::default()),
         public_url: None,
+        meter: Arc::new(Silent),
+        refused: None,
     };
     (ingest::router(Arc::new(ingest), Hosts::fronted()), clock)
 }

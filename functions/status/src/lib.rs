@@ -14,16 +14,18 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::error::PortError;
 use domain::github_reply::{Meaning, meaning};
-use domain::ids::CredentialId;
+use domain::ids::{CredentialId, ReceiptId};
 use domain::ports::{Clock, GithubStatuses, Message, Pause, PauseLog, PostReply, StatusLog};
 use domain::reasons::StatusReason;
 use domain::retry::jittered;
 use domain::statuses::message::StatusMessage;
 use domain::statuses::order::{Decision, as_written, decide, may_skip};
 use domain::statuses::row::{StatusOutcome, StatusRow};
-use domain::statuses::{ContextKey, Head, Intent};
+use domain::statuses::{ContextKey, Head, Intent, State, Via};
 use jiff::{SignedDuration, Timestamp};
 use lambda::batch::{HandleMessage, Verdict};
+use lambda::meter::{Fact, Meter};
+use lambda::telemetry::about;
 
 use crate::pace::Pace;
 use crate::settle::Settled;
@@ -37,6 +39,7 @@ pub struct Writer {
     github: Arc<dyn GithubStatuses>,
     clock: Arc<dyn Clock>,
     pace: Pace,
+    meter: Arc<dyn Meter>,
 }
 
 /// What becomes of a status once its turn is over.
@@ -48,19 +51,21 @@ enum End {
 }
 
 impl Writer {
-    /// A writer over its ports.
+    /// A writer over its ports; `meter` counts what becomes of statuses.
     pub fn new(
         log: Arc<dyn StatusLog>,
         pauses: Arc<dyn PauseLog>,
         github: Arc<dyn GithubStatuses>,
         clock: Arc<dyn Clock>,
+        meter: Arc<dyn Meter>,
     ) -> Self {
-        Self { log, github, clock: clock.clone(), pace: Pace::new(pauses, clock) }
+        Self { log, github, clock: clock.clone(), pace: Pace::new(pauses, clock), meter }
     }
 
     async fn take(&self, status: &StatusMessage, next: Option<&StatusMessage>) -> Result<Verdict, PortError> {
         let row = self.log.status(&status.repository, &status.sha, &status.id).await?;
         if row.as_ref().is_some_and(|row| row.outcome.is_final()) {
+            tracing::info!(outcome = "copy_dropped", status = %status.id, "a copy of a status that has ended was dropped");
             return Ok(Verdict::Done);
         }
         let mut row = row.unwrap_or_else(|| status.row());
@@ -204,6 +209,17 @@ impl Writer {
         self.log.save_status(&StatusRow { until: Some(until), why: Some(why), reason: None, ..row }).await
     }
 
+    /// How long a status took from GitHub's request on is known of those that the gateway alone decides about: what an
+    /// answer brings, and the first word of a call-back. A result comes when the checks are over, and tells of those.
+    fn count(&self, row: &StatusRow) {
+        self.meter.count(Fact::Status(row.outcome));
+        let ours = row.via == Via::Answer || row.content.state == State::Pending;
+        let received = row.run.filter(|_| ours).and_then(ReceiptId::made_at);
+        if let (StatusOutcome::Written, Some(at), Some(received)) = (row.outcome, row.written_at, received) {
+            self.meter.count(Fact::Written(at.duration_since(received)));
+        }
+    }
+
     async fn record(&self, mut row: StatusRow, end: End) -> Result<Verdict, PortError> {
         let verdict = match end {
             End::Ended(outcome, reason, why) => {
@@ -224,11 +240,13 @@ impl Writer {
             }
         };
         self.log.save_status(&row).await?;
+        let outcome = row.outcome.as_str();
         tracing::info!(
-            status = %row.id, repository = %row.repository, sha = %row.sha, outcome = row.outcome.as_str(),
-            reason = row.reason.map(StatusReason::as_str), event = row.event.as_ref().map(tracing::field::display),
-            "a status is {}", row.outcome.as_str()
+            outcome, status = %row.id, sha = %row.sha, state = row.content.state.as_str(),
+            reason = row.reason.map(StatusReason::as_str), until = row.until.map(tracing::field::display),
+            "a status is {outcome}"
         );
+        self.count(&row);
         Ok(verdict)
     }
 }
@@ -239,6 +257,7 @@ impl HandleMessage for Writer {
         let Ok(status) = StatusMessage::decode(&message.body) else {
             return Ok(Verdict::DeadLetter { reason: "not a status message of a known version".to_owned() });
         };
+        about(status.event.as_ref(), status.run, Some(&status.repository), status.trace_id().as_ref());
         // Only its own context can make a status pointless; groups hold one context each.
         let behind = || later.iter().filter_map(|next| StatusMessage::decode(&next.body).ok());
         let next = behind().next().filter(|next| next.key() == status.key());

@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use aws::{client, sqs::Consumer, ssm::Parameter};
 use github::{Github, Tokens};
-use lambda::{clock::SystemClock, sqs::run_sqs, telemetry};
+use lambda::{clock::SystemClock, meter::emf::Emf, sqs::run_sqs, telemetry};
 use status::{Writer, settings::Settings};
 use store::Store;
 
 #[tokio::main]
 #[expect(clippy::disallowed_methods, reason = "mains hand the environment to the settings")]
 async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    telemetry::init(telemetry::Lines::Json, "info")?;
+    telemetry::init(telemetry::Lines::Json { function: "status" }, "info")?;
     let settings = Settings::from_lookup(|name| std::env::var(name).ok()).unwrap_or_else(|error| error.exit());
     let config = client::config(Duration::from_secs(8)).await;
     let clock = Arc::new(SystemClock);
@@ -23,7 +23,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     };
     let github = Github::new(&settings.github_api_url, tokens, clock.clone())?;
     let store = Arc::new(Store::new(client::dynamodb(&config), settings.table, clock.clone()));
-    let writer = Writer::new(store.clone(), store, Arc::new(github), clock.clone());
+    let meter = Arc::new(Emf::new(settings.metrics_namespace, clock.clone()));
+    let writer = Writer::new(store.clone(), store, Arc::new(github), clock.clone(), meter.clone());
     let inbox = Consumer::new(&config, settings.queue_url, settings.dead_letter_queue_url, clock.clone());
-    run_sqs(Arc::new(writer), Arc::new(inbox), clock).await
+    run_sqs(Arc::new(writer), Arc::new(inbox), clock, meter).await
 }

@@ -19,6 +19,8 @@ pub struct Settings {
     pub token_parameter: Option<String>,
     /// Base of GitHub's API.
     pub github_api_url: Url,
+    /// Namespace of the metrics; without it there are none.
+    pub metrics_namespace: Option<String>,
 }
 
 impl Settings {
@@ -34,6 +36,8 @@ impl Settings {
         let dead_letter_queue_url = lookup.required("HOOKYARD_DEAD_LETTER_QUEUE_URL", "URL of an SQS FIFO queue", text);
         let token_parameter = lookup.optional("GITHUB_TOKEN_PARAMETER", "name of an SSM parameter", text);
         let github_api_url = lookup.required("GITHUB_API_URL", "write it like https://github.example/api/v3", url);
+        let metrics_namespace =
+            lookup.optional("HOOKYARD_METRICS_NAMESPACE", "a namespace of CloudWatch metrics", text);
         lookup.build(|| {
             Some(Self {
                 table: table?,
@@ -41,6 +45,7 @@ impl Settings {
                 dead_letter_queue_url: dead_letter_queue_url?,
                 token_parameter,
                 github_api_url: github_api_url?,
+                metrics_namespace,
             })
         })
     }

@@ -71,7 +71,7 @@ async fn what_is_refused_ends_with_1_and_says_why() {
     assert!(refused.err.contains("404") && refused.err.contains("at /github"), "{}", refused.err);
     // The refusals stand in the gateway's own log too, without colour where nobody sees it.
     let ended = gateway.stop("TERM");
-    assert_eq!(ended.err.matches("a delivery was refused").count(), 2, "{}", ended.err);
+    assert_eq!(ended.err.matches("a delivery was refused").count(), 3, "{}", ended.err);
     assert!(!ended.err.contains("hush"));
     plain(&ended.err);
 }

@@ -30,6 +30,8 @@ async fn a_signed_webhook_becomes_statuses_on_the_commit() {
     assert_eq!(call.body, delivery.bytes(), "byte for byte");
     assert!(signature::is_signed(&call, SERVER_SECRET));
     assert_eq!(call.header("webhook-id"), Some(sent.receipt().as_str()));
+    let trace = format!("00-{}-", sent.receipt().replace('-', ""));
+    assert!(call.header("traceparent").unwrap().starts_with(&trace), "the trace is the receipt's");
     assert_eq!(call.header("x-hookyard-callback-url"), Some(format!("{}/v1/statuses", yard.api).as_str()));
 
     let build = yard.github().newest_of(REPOSITORY, SHA, "build").unwrap();
@@ -135,7 +137,6 @@ async fn the_same_receipt_twice_out_of_the_queue_runs_once() {
         headers: vec![("content-type".into(), "application/json".into())],
         body: Body::Inline(b"{}".as_slice().into()),
         asked_by: domain::run::AskedBy::Github,
-        traceparent: None,
     };
     let text = envelope.encode();
     let queue = yard.gateway().queue(FANOUT).unwrap();

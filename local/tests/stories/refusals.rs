@@ -92,3 +92,36 @@ async fn a_body_around_the_limit_of_the_bus_arrives_unchanged() {
         assert!(yard.get(&format!("/v1/events/{}/payload", delivery.id())).await.body == delivery.bytes(), "{length}");
     }
 }
+
+#[tokio::test]
+async fn health_on_both_ports_tells_which_deliveries_were_refused_to_whoever_may_know() {
+    let health = async |base: &str, headers: &[(&str, &str)]| {
+        let reply = standin::http::send("GET", &format!("{base}/health"), headers, "").await.unwrap();
+        assert_eq!(reply.code, 200);
+        reply.json()
+    };
+    let yard = SetUp { public_url: Some("http://yard.example"), ..SetUp::default() }.start().await;
+    let none = json!({ "since": "2026-03-02T10:00:00Z", "by_reason": {} });
+    assert_eq!(health(&yard.webhooks, &[]).await["refused"], none);
+    yard.webhook("push.branch").signed_with("wrong").send().await.refused(401);
+    yard.advance(60);
+    yard.webhook("push.branch").signed_with("wrong").send().await.refused(401);
+    yard.webhook("push.branch").header("x-github-event", "no event").send().await.refused(400);
+    yard.webhook("push.branch").send().await.accepted();
+    yard.idle().await;
+    let seen = |count| json!({ "count": count, "last_at": "2026-03-02T10:01:00Z" });
+    for base in [&yard.webhooks, &yard.api] {
+        let told = health(base, &[]).await;
+        assert_eq!(told["refused"]["by_reason"], json!({ "signature": seen(2), "malformed": seen(1) }), "{base}");
+        // Through the public name others may be asking.
+        let told = health(base, &[("host", "yard.example")]).await;
+        assert_eq!((&told["status"], told.get("refused")), (&json!("ok"), None), "{base}");
+    }
+
+    let yard = SetUp { api_key: Some("the-key"), ..SetUp::default() }.start().await;
+    yard.webhook("push.branch").signed_with("wrong").send().await.refused(401);
+    assert_eq!(health(&yard.webhooks, &[]).await.get("refused"), None, "that port knows no key");
+    assert_eq!(health(&yard.api, &[]).await.get("refused"), None);
+    let told = health(&yard.api, &[("authorization", "Bearer the-key")]).await;
+    assert_eq!(told["refused"]["by_reason"]["signature"]["count"], 1);
+}

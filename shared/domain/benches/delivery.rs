@@ -100,7 +100,6 @@ impl Delivery {
             headers: fit.cloned().collect(),
             body: Body::Inline(verified.bytes().clone()),
             asked_by: AskedBy::Github,
-            traceparent: None,
         };
         let encoded = envelope.encode();
         let weight = envelope::weight(&encoded, &envelope.attributes(&routing));

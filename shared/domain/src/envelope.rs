@@ -62,8 +62,6 @@ pub struct Envelope {
     pub body: Body,
     /// Who asked for this run.
     pub asked_by: AskedBy,
-    /// W3C trace context, when the way here carried one.
-    pub traceparent: Option<String>,
 }
 
 /// A text that is no envelope of a version that this code knows.
@@ -93,7 +91,6 @@ impl Envelope {
                 AskedBy::Github => None,
                 AskedBy::Replay { replay, by } => Some(WireReplay { replay: replay.clone(), by: by.clone() }),
             },
-            traceparent: self.traceparent.clone(),
             stored,
             body: None,
         });
@@ -139,7 +136,6 @@ impl Envelope {
                 None => AskedBy::Github,
                 Some(WireReplay { replay, by }) => AskedBy::Replay { replay, by },
             },
-            traceparent: wire.traceparent,
         })
     }
 
@@ -199,8 +195,6 @@ struct Wire {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     asked_by: Option<WireReplay>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    traceparent: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     stored: Option<WireStored>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     body: Option<String>,
@@ -238,7 +232,6 @@ mod tests {
             headers,
             body: Body::Inline(body.into()),
             asked_by: AskedBy::Github,
-            traceparent: None,
         }
     }
 
@@ -269,6 +262,14 @@ mod tests {
             let said = Envelope::decode(&bad).unwrap_err().to_string();
             assert!(!said.contains("s3cret"), "{said}");
         }
+    }
+
+    #[test]
+    fn an_envelope_that_still_names_a_trace_can_be_read() {
+        let now = envelope(b"{}".to_vec(), vec![], ContentType::Json);
+        let before = now.encode().replace("\"body\"", "\"traceparent\":\"00-ab-cd-01\",\"body\"");
+        assert!(before.contains("traceparent"));
+        assert_eq!(Envelope::decode(&before).unwrap(), now);
     }
 
     #[test]

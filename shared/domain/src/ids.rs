@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -198,6 +199,12 @@ impl ReceiptId {
     /// [`BadId`] when it is not a UUID.
     pub fn parse(text: &str) -> Result<Self, BadId> {
         Uuid::parse_str(text).map(Self).map_err(|_| BadId { what: "the receipt", must: "a UUID" })
+    }
+
+    /// When it was made, to the millisecond: a UUID v7 begins with it. None for a UUID of another kind.
+    pub fn made_at(self) -> Option<Timestamp> {
+        let (seconds, nanos) = self.0.get_timestamp()?.to_unix();
+        Timestamp::new(i64::try_from(seconds).ok()?, i32::try_from(nanos).ok()?).ok()
     }
 }
 

@@ -24,4 +24,5 @@ pub mod secrets;
 pub mod signature;
 pub mod statuses;
 pub mod token;
+pub mod trace;
 pub mod webhook;

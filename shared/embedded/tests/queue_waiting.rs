@@ -218,6 +218,7 @@ async fn statuses_travel_in_order_and_once() {
         via: Via::Key,
         run: None,
         event: None,
+        trace: None,
     };
     let sent = [
         message("id-1", "build", State::Pending),

@@ -14,6 +14,9 @@ use domain::retry::jittered;
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
+use tracing::Instrument;
+
+use crate::telemetry::subject;
 
 /// What is to become of one message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,7 +42,13 @@ pub enum Verdict {
 pub trait HandleMessage: Send + Sync {
     /// `later` are the messages of the same group that follow in this batch: the newest of them may make this one
     /// superfluous.
+    ///
+    /// Who answers [`Verdict::Done`] or [`Verdict::Defer`] has logged the outcome, once, inside the message's
+    /// [`subject`]; what only came too early has none. Of everything else the loop logs it.
     async fn handle(&self, message: &Message, later: &[Message]) -> Result<Verdict, PortError>;
+
+    /// A message that failed, or made the handler panic, was given back to be tried again: for counting.
+    fn gave_back(&self) {}
 }
 
 /// Runs a batch and answers with the ids that must not be acknowledged, in the order of the batch.
@@ -84,10 +93,15 @@ impl Batch<'_> {
     async fn line(&self, line: &[Message]) -> Vec<String> {
         for (place, message) in line.iter().enumerate() {
             let later = &line[place + 1..];
-            let Err(until) = self.message(message, later).await else { continue };
-            self.defer(message, until).await;
+            let span = subject();
+            let worked = async {
+                let until = self.message(message, later).await.err()?;
+                self.defer(message, until).await;
+                Some(until)
+            };
+            let Some(until) = worked.instrument(span).await else { continue };
             for follower in later {
-                tracing::info!(message_id = follower.id, verdict = "defer", %until, why = "an earlier one of its group waits");
+                tracing::debug!(message_id = follower.id, %until, "it waits for an earlier one of its group");
                 self.defer(follower, until).await;
             }
             return line[place..].iter().map(|message| message.id.clone()).collect();
@@ -99,12 +113,9 @@ impl Batch<'_> {
     async fn message(&self, message: &Message, later: &[Message]) -> Result<(), Timestamp> {
         let answer = AssertUnwindSafe(self.handler.handle(message, later)).catch_unwind().await;
         let reason = match answer {
-            Ok(Ok(Verdict::Done)) => {
-                tracing::info!(message_id = message.id, verdict = "done");
-                return Ok(());
-            }
+            Ok(Ok(Verdict::Done)) => return Ok(()),
             Ok(Ok(Verdict::Defer { until, why })) => {
-                tracing::info!(message_id = message.id, verdict = "defer", %until, why);
+                tracing::debug!(message_id = message.id, %until, why, "deferred");
                 return Err(until);
             }
             Ok(Err(PortError::Transient(why))) => return Err(self.retry(message, &why)),
@@ -114,7 +125,12 @@ impl Batch<'_> {
         };
         match self.inbox.dead_letter(message, &reason).await {
             Ok(()) => {
-                tracing::error!(message_id = message.id, verdict = "dead letter", why = reason);
+                tracing::error!(
+                    outcome = "dead_lettered",
+                    message_id = message.id,
+                    why = reason,
+                    "a message was set aside"
+                );
                 Ok(())
             }
             // What could be neither finished nor set aside keeps its place.
@@ -126,7 +142,9 @@ impl Batch<'_> {
     fn retry(&self, message: &Message, why: &str) -> Timestamp {
         let wait = wait(message);
         let until = self.clock.now().checked_add(wait).unwrap_or(Timestamp::MAX);
-        tracing::warn!(message_id = message.id, verdict = "retry", %until, receives = message.receives, why);
+        let receives = message.receives;
+        tracing::warn!(outcome = "given_back", message_id = message.id, %until, receives, why, "a message was given back");
+        self.handler.gave_back();
         until
     }
 

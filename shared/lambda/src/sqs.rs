@@ -7,6 +7,8 @@ use domain::ports::{Clock, Inbox, Message};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 
 use crate::batch::{self, HandleMessage};
+use crate::meter::Meter;
+use crate::telemetry::invocation::Invocations;
 
 /// Serves a queue until Lambda ends the process: what the mains of queue functions end with.
 ///
@@ -16,14 +18,30 @@ pub async fn run_sqs(
     handler: Arc<dyn HandleMessage>,
     inbox: Arc<dyn Inbox>,
     clock: Arc<dyn Clock>,
+    meter: Arc<dyn Meter>,
 ) -> Result<(), Error> {
-    let serve = |event: LambdaEvent<SqsEvent>| async {
-        respond(handler.as_ref(), inbox.as_ref(), clock.as_ref(), event.payload).await.map_err(Error::from)
+    let invocations = Invocations::new(meter);
+    let serve = |event| async {
+        invoke(&invocations, handler.as_ref(), inbox.as_ref(), clock.as_ref(), event).await.map_err(Error::from)
     };
     lambda_runtime::run(service_fn(serve)).await
 }
 
-/// One invocation.
+/// One invocation, with all that its lines say of it.
+///
+/// # Errors
+/// As [`respond`].
+pub async fn invoke(
+    invocations: &Invocations,
+    handler: &dyn HandleMessage,
+    inbox: &dyn Inbox,
+    clock: &dyn Clock,
+    event: LambdaEvent<SqsEvent>,
+) -> Result<SqsBatchResponse, NoId> {
+    invocations.run(&event.context.request_id, respond(handler, inbox, clock, event.payload)).await
+}
+
+/// One batch.
 ///
 /// # Errors
 /// [`NoId`]; Lambda then gives the whole batch back to the queue.

@@ -1,12 +1,26 @@
 //! Log lines: readable for people on a terminal, JSON with queryable fields on Lambda.
+//!
+//! One line per outcome, at info or above: whoever knows the outcome writes it, with a field `outcome`. What it is
+//! about, how long it took and which call of Lambda it belongs to come from the spans around it ([`subject`],
+//! [`invocation`]).
 
-use tracing::Level;
+pub mod invocation;
+mod json;
+mod subject;
+
+use std::sync::Arc;
+
+use domain::ports::Clock;
+use tracing::{Level, Subscriber};
 pub use tracing_subscriber::filter::ParseError;
 use tracing_subscriber::filter::{FilterExt, FilterFn};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{EnvFilter, Layer};
+use tracing_subscriber::{EnvFilter, Layer, Registry};
+
+pub use self::subject::{about, subject};
+use crate::clock::SystemClock;
 
 /// The crates that never log a body, a secret or a signature, at any level. The DynamoDB client does: below info its
 /// lines repeat whole rows.
@@ -18,7 +32,10 @@ const OURS: [&str; 12] = [
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lines {
     /// One object per line on standard output, where Lambda takes it.
-    Json,
+    Json {
+        /// Which function says it.
+        function: &'static str,
+    },
     /// Text on standard error.
     Text {
         /// Whether somebody sees colours there.
@@ -34,71 +51,44 @@ pub enum Lines {
 /// # Errors
 /// When the filter cannot be read; nothing is logged then.
 pub fn init(lines: Lines, filter: &str) -> Result<(), ParseError> {
-    let read = EnvFilter::builder().parse(filter)?;
-    let harmless = FilterFn::new(|line| {
-        let krate = line.target().split("::").next().unwrap_or_default();
-        *line.level() <= Level::INFO || OURS.contains(&krate)
-    });
     let layer = match lines {
-        Lines::Json => json(std::io::stdout).boxed(),
+        Lines::Json { function } => json(function, Arc::new(SystemClock), std::io::stdout).boxed(),
         Lines::Text { color } => tracing_subscriber::fmt::layer().with_ansi(color).with_writer(std::io::stderr).boxed(),
     };
+    let read = EnvFilter::builder().parse(filter)?;
+    let harmless = FilterFn::new(|line| *line.level() <= Level::INFO || is_ours(line.target()));
     // A second call finds a subscriber in place: the first one stays.
     let started = tracing_subscriber::registry().with(layer.with_filter(read.and(harmless))).try_init();
     if started.is_ok() {
-        std::panic::set_hook(Box::new(|panic| match panic.location() {
-            Some(place) => tracing::error!(file = place.file(), line = place.line(), "panicked"),
-            None => tracing::error!("panicked"),
-        }));
+        panics_without_their_text();
     }
     Ok(())
 }
 
-/// One JSON object per line, its fields at top level.
-fn json<S, W>(writer: W) -> impl tracing_subscriber::Layer<S>
-where
-    S: tracing::Subscriber + for<'a> tracing_subscriber::registry::LookupSpan<'a>,
-    W: for<'a> MakeWriter<'a> + 'static,
-{
-    tracing_subscriber::fmt::layer()
-        .json()
-        .flatten_event(true)
-        .with_current_span(false)
-        .with_span_list(false)
-        .with_writer(writer)
+/// From now on a panic of this process is one line that says where, and what was being worked on.
+pub fn panics_without_their_text() {
+    std::panic::set_hook(Box::new(|panic| match panic.location() {
+        Some(place) => tracing::error!(file = place.file(), line = place.line(), "panicked"),
+        None => tracing::error!("panicked"),
+    }));
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// What a function on Lambda logs with at info, to any place that takes lines and by any clock: for tests.
+pub fn lines_of<W>(function: &'static str, clock: Arc<dyn Clock>, writer: W) -> impl Subscriber + Send + Sync
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let most = tracing_subscriber::filter::LevelFilter::INFO;
+    tracing_subscriber::registry().with(json(function, clock, writer).with_filter(most))
+}
 
-    use std::sync::{Arc, Mutex};
+fn json<W>(function: &'static str, clock: Arc<dyn Clock>, writer: W) -> impl Layer<Registry>
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    json::JsonLines { function, clock, writer }
+}
 
-    #[derive(Clone, Default)]
-    struct Page(Arc<Mutex<Vec<u8>>>);
-
-    impl std::io::Write for Page {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-
-    #[test]
-    fn fields_stand_at_the_top_of_the_object() {
-        let page = Page::default();
-        let writer = page.clone();
-        let subscriber = tracing_subscriber::registry().with(json(move || writer.clone()));
-        tracing::subscriber::with_default(subscriber, || {
-            tracing::info!(message_id = "m-1", verdict = "done", "worked");
-        });
-        let text = String::from_utf8(page.0.lock().unwrap().clone()).unwrap();
-        assert_eq!(text.lines().count(), 1);
-        let line: serde_json::Value = serde_json::from_str(&text).unwrap();
-        assert_eq!((&line["message_id"], &line["verdict"]), (&"m-1".into(), &"done".into()));
-        assert_eq!((&line["message"], &line["level"]), (&"worked".into(), &"INFO".into()));
-    }
+fn is_ours(target: &str) -> bool {
+    OURS.contains(&target.split("::").next().unwrap_or_default())
 }

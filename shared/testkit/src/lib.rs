@@ -1,5 +1,7 @@
-//! For tests only: time that a test advances, one contract suite per port, and stories told through the gateway.
+//! For tests only: time that a test advances, one contract suite per port, stories told through the gateway,
+//! and what CloudWatch takes as a metric.
 
 pub mod clock;
 pub mod contract;
+pub mod emf;
 pub mod story;

@@ -5,10 +5,11 @@ use domain::secrets::Keyring;
 use hmac::{Hmac, KeyInit, Mac};
 use http::{HeaderMap, HeaderValue, header};
 use jiff::{SignedDuration, Timestamp};
+use lambda::http::guard::is_here;
 use lambda::http::problem::Problem;
 use sha2::{Digest, Sha256};
 
-use crate::{Api, access, unavailable};
+use crate::{Api, unavailable};
 
 /// How long a session lasts.
 const LIFE: SignedDuration = SignedDuration::from_hours(12);
@@ -85,7 +86,7 @@ fn mac_of(key: &[u8], words: &[u8]) -> Option<Hmac<Sha256>> {
 
 /// Https everywhere but under a loopback name.
 fn is_secure(api: &Api, headers: &HeaderMap) -> bool {
-    api.site.https && !access::is_here(headers)
+    api.site.https && !is_here(headers)
 }
 
 fn cookie<'a>(api: &Api, headers: &'a HeaderMap) -> Option<&'a str> {

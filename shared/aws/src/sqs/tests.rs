@@ -17,6 +17,7 @@ fn status(n: usize) -> StatusMessage {
         via: Via::Key,
         run: None,
         event: None,
+        trace: None,
     }
 }
 

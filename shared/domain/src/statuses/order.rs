@@ -100,6 +100,7 @@ mod tests {
             via: if run == 0 { Via::Key } else { Via::Token },
             run: (run != 0).then(|| ReceiptId(Uuid::from_u128(run))),
             event: None,
+            trace: None,
         }
     }
 

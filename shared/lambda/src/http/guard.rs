@@ -81,6 +81,13 @@ async fn check(State(hosts): State<Arc<Hosts>>, request: Request, next: Next) ->
     }
 }
 
+/// Whether a request was addressed to this machine by a loopback name. One that came under the public URL's host came
+/// through something that others can reach as well, so nothing is open to it that is only open here.
+pub fn is_here(headers: &HeaderMap) -> bool {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok().and_then(Place::of_authority));
+    host.is_some_and(|place| place.host == "localhost" || place.address().is_some_and(|ip| ip.is_loopback()))
+}
+
 /// A host in lower case and the port that was written beside it; `[…]` around IPv6 addresses.
 #[derive(Debug, PartialEq, Eq)]
 struct Place {

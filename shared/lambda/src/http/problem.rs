@@ -1,8 +1,13 @@
 //! Errors as `application/problem+json` (RFC 9457).
 
+use axum::Extension;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Map, Value};
+
+/// The slug of the problem that a response tells, among its extensions: for the log line, which never reads a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Slug(pub &'static str);
 
 /// An error as a client sees it. Nothing internal, no secret and no body of a request belongs in here.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,7 +56,7 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let kind = (header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        (self.status, [kind], self.to_json().to_string()).into_response()
+        (self.status, Extension(Slug(self.slug)), [kind], self.to_json().to_string()).into_response()
     }
 }
 
