@@ -10,7 +10,7 @@ use domain::secrets::{FixedSecrets, Keyring};
 use embedded::bodies::Bodies;
 use embedded::engine::Engine;
 use embedded::folder::DataFolder;
-use embedded::queue::{FANOUT, Queue, Queues, STATUSES};
+use embedded::queue::{DeadLetters, FANOUT, Queue, Queues, STATUSES};
 use fanout::{CallBack, Fanout};
 use github::{Github, Tokens};
 use lambda::batch::HandleMessage;
@@ -158,6 +158,7 @@ impl Gateway {
             reader: store.clone() as Arc<dyn EventReader>,
             bodies: bodies.clone() as Arc<dyn BodyReader>,
             statuses: Arc::new(statuses_queue.clone()),
+            dead_letters: Arc::new(DeadLetters::new(&queues)?),
             callback_secrets,
             open: config.api_key.is_none() && config.host.is_loopback(),
             api_key: config.api_key.map(|keys| Arc::new(FixedSecrets(keys)) as Arc<dyn Secrets>),

@@ -1,11 +1,13 @@
 //! Lets people and servers talk to the gateway: call-backs in, the record out.
 //!
-//! `POST /v1/statuses` takes statuses (`statuses`), `GET /v1/…` reads the record (`events`, `commits`), `access`
-//! decides who may. Start with [`router`].
+//! `POST /v1/statuses` takes statuses (`statuses`), `GET /v1/…` reads the record (`events`, `commits`),
+//! `/v1/dead-letters` shows and sends back what is stuck (`dead_letters`), `access` decides who may. Start with [`router`].
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod access;
+mod body;
 mod commits;
+mod dead_letters;
 mod events;
 mod json;
 mod params;
@@ -21,13 +23,10 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use domain::error::PortError;
 use domain::ids::EventId;
-use domain::ports::{BodyReader, Clock, EventReader, Ids, Secrets, StatusQueue};
+use domain::ports::{BodyReader, Clock, DeadLetters, EventReader, Ids, Secrets, StatusQueue};
 use http::{HeaderValue, StatusCode, header};
 use lambda::http::guard::{Hosts, guarded};
 use lambda::http::problem::Problem;
-
-/// The most bytes of a request body: a hundred statuses at their limits.
-const BODY_LIMIT: usize = 1 << 20;
 
 /// What the `api` function needs from the world.
 pub struct Api {
@@ -37,6 +36,8 @@ pub struct Api {
     pub bodies: Arc<dyn BodyReader>,
     /// Where accepted statuses go.
     pub statuses: Arc<dyn StatusQueue>,
+    /// What was set aside.
+    pub dead_letters: Arc<dyn DeadLetters>,
     /// Checks call-back tokens.
     pub callback_secrets: Arc<dyn Secrets>,
     /// The API key; none where none is set.
@@ -58,12 +59,14 @@ pub fn router(api: Arc<Api>, hosts: Hosts) -> Router {
         .route("/v1/events/{id}", get(events::show))
         .route("/v1/events/{id}/payload", get(events::payload))
         .route("/v1/commits/{owner}/{repository}/{sha}/statuses", get(commits::statuses))
+        .route("/v1/dead-letters", get(dead_letters::list))
+        .route("/v1/dead-letters/redrive", post(dead_letters::redrive))
         .route("/health", get(health))
         // Where the 202 of a delivery points to.
         .route("/events/{id}", get(to_event))
         .method_not_allowed_fallback(other_method)
         .fallback(unknown)
-        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(DefaultBodyLimit::max(body::BODY_LIMIT))
         .with_state(api);
     guarded(router, hosts)
 }

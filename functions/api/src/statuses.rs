@@ -3,33 +3,25 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::{Bytes, HttpBody};
-use axum::extract::{self, FromRequest, State};
+use axum::extract::{self, State};
 use axum::response::{IntoResponse, Response};
 use domain::ids::{Repository, Sha, StatusId};
 use domain::statuses::message::StatusMessage;
 use domain::statuses::request::{self, Item, Request};
 use domain::statuses::{Accepted, DESCRIPTION_LIMIT, Via, id};
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, StatusCode};
 use lambda::http::problem::Problem;
 use serde_json::{Value, json};
 
 use crate::access::{self, Caller};
-use crate::{Api, BODY_LIMIT, bad_request, retry_later, unavailable};
+use crate::{Api, bad_request, body, retry_later, unavailable};
 
 pub(crate) async fn post(State(api): State<Arc<Api>>, request: extract::Request) -> Result<Response, Problem> {
     let headers = request.headers().clone();
-    json_only(&headers)?;
+    body::json_only(&headers)?;
     // Nothing is read of a body whose sender may not send one.
     let caller = access::caller(&api, &headers).await?;
-    // What is announced as too large need not come first.
-    if request.body().size_hint().lower() > BODY_LIMIT as u64 {
-        return Err(too_large());
-    }
-    let body = Bytes::from_request(request, &()).await.map_err(|rejection| match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => too_large(),
-        _ => bad_request("The body was cut short."),
-    })?;
+    let body = body::bytes(request).await?;
     let idempotency_key = idempotency_key(&headers)?;
     let request = request::read(&body).map_err(|unreadable| bad_request(unreadable.to_string()))?;
     let target = target(&request, &caller)?;
@@ -47,11 +39,6 @@ pub(crate) async fn post(State(api): State<Arc<Api>>, request: extract::Request)
         repository = %accepted[0].repository, sha = %accepted[0].sha, "statuses were accepted"
     );
     Ok((StatusCode::ACCEPTED, Json(json!({ "results": results }))).into_response())
-}
-
-fn too_large() -> Problem {
-    let detail = "A request may have 1 MiB; send fewer statuses at once.";
-    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "Body too large", detail)
 }
 
 /// Where the statuses belong, or why they belong nowhere.
@@ -135,17 +122,6 @@ fn accept(
         }
     }
     (results, accepted)
-}
-
-/// Pages of other origins can send forms and plain text without asking first, but not this content type.
-fn json_only(headers: &HeaderMap) -> Result<(), Problem> {
-    let mut values = headers.get_all(header::CONTENT_TYPE).iter();
-    let essence = values.next().and_then(|value| value.to_str().ok()?.split(';').next());
-    if values.next().is_none() && essence.is_some_and(|e| e.trim().eq_ignore_ascii_case("application/json")) {
-        return Ok(());
-    }
-    let detail = "Send the statuses with content-type: application/json.";
-    Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "content-type", "Unsupported content type", detail))
 }
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {

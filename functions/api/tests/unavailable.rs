@@ -7,9 +7,10 @@ use api::Api;
 use async_trait::async_trait;
 use axum::body::Body;
 use bytes::Bytes;
+use domain::dead_letters::{DeadLetterPage, DeadLetterQueue, Redriven, Which};
 use domain::error::PortError;
 use domain::ids::{BodyKey, EventId, Repository, Sha};
-use domain::ports::{BodyReader, EventReader, EventStory, StatusQueue};
+use domain::ports::{BodyReader, DeadLetters, EventReader, EventStory, StatusQueue};
 use domain::query::{EventPage, EventQuery, StatusPage};
 use domain::secrets::{FixedSecrets, Keyring};
 use domain::statuses::message::StatusMessage;
@@ -41,6 +42,16 @@ impl BodyReader for Down {
 }
 
 #[async_trait]
+impl DeadLetters for Down {
+    async fn list(&self, _: DeadLetterQueue, _: usize) -> Result<DeadLetterPage, PortError> {
+        down()
+    }
+    async fn redrive(&self, _: DeadLetterQueue, _: &Which) -> Result<Redriven, PortError> {
+        down()
+    }
+}
+
+#[async_trait]
 impl EventReader for Down {
     async fn events(&self, _: &EventQuery) -> Result<EventPage, PortError> {
         down()
@@ -61,6 +72,7 @@ async fn ask(method: &str, path: &str, body: &str) -> Response<Body> {
         reader: Arc::new(Down),
         bodies: Arc::new(Down),
         statuses: Arc::new(Down),
+        dead_letters: Arc::new(Down),
         callback_secrets: Arc::new(FixedSecrets(Keyring::new("secret".into(), None))),
         api_key: None,
         open: true,
@@ -92,10 +104,18 @@ async fn statuses_that_the_queue_did_not_take_are_to_be_sent_again() {
 #[tokio::test]
 async fn a_record_that_cannot_be_read_says_so_and_nothing_internal() {
     let commit = format!("/v1/commits/o/r/{}/statuses", "a".repeat(40));
-    for path in ["/v1/events", "/v1/events/1-a", "/v1/events/1-a/payload", &commit, "/health"] {
+    for path in ["/v1/events", "/v1/events/1-a", "/v1/events/1-a/payload", &commit, "/v1/dead-letters", "/health"] {
         let response = ask("GET", path, "").await;
         assert_eq!(response.status(), 503, "{path}");
         let said = detail(response).await;
         assert!(said.contains("Try again") && !said.contains("internal"), "{path}: {said}");
     }
+}
+
+#[tokio::test]
+async fn dead_letters_that_cannot_be_sent_back_stay_where_they_are() {
+    let response = ask("POST", "/v1/dead-letters/redrive", r#"{"queue":"fanout"}"#).await;
+    assert_eq!(response.status(), 503);
+    let said = detail(response).await;
+    assert!(said.contains("Try again") && !said.contains("internal"), "{said}");
 }
