@@ -158,6 +158,7 @@ impl Gateway {
             reader: store.clone() as Arc<dyn EventReader>,
             bodies: bodies.clone() as Arc<dyn BodyReader>,
             statuses: Arc::new(statuses_queue.clone()),
+            bus: Arc::new(queues.topic(&[FANOUT])?),
             dead_letters: Arc::new(DeadLetters::new(&queues)?),
             callback_secrets,
             open: config.api_key.is_none() && config.host.is_loopback(),

@@ -37,7 +37,12 @@ pub(crate) async fn bytes(request: Request) -> Result<Bytes, Problem> {
 
 /// The bytes, read as what the address takes. The reader's words name fields and places, never values from the body.
 pub(crate) async fn read<T: DeserializeOwned>(request: Request) -> Result<T, Problem> {
-    serde_json::from_slice(&bytes(request).await?).map_err(|error| {
+    let bytes = bytes(request).await?;
+    // serde takes a list for an object, field by field; an empty one would be an object with nothing said.
+    if bytes.trim_ascii_start().first() != Some(&b'{') {
+        return Err(bad_request("The body must be a JSON object."));
+    }
+    serde_json::from_slice(&bytes).map_err(|error| {
         let what = match error.classify() {
             serde_json::error::Category::Data => "a field is missing, unknown or of another type",
             _ => "it is no JSON",

@@ -1,7 +1,7 @@
 //! Lets people and servers talk to the gateway: call-backs in, the record out.
 //!
 //! `POST /v1/statuses` takes statuses (`statuses`), `GET /v1/…` reads the record (`events`, `commits`),
-//! `/v1/dead-letters` shows and sends back what is stuck (`dead_letters`), `access` decides who may. Start with [`router`].
+//! `/v1/events/{id}/replay` and `/v1/replays` run it again (`replays`), `/v1/dead-letters` shows and sends back what is stuck (`dead_letters`), `access` decides who may. Start with [`router`].
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod access;
@@ -11,6 +11,7 @@ mod dead_letters;
 mod events;
 mod json;
 mod params;
+mod replays;
 pub mod settings;
 mod statuses;
 
@@ -23,7 +24,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use domain::error::PortError;
 use domain::ids::EventId;
-use domain::ports::{BodyReader, Clock, DeadLetters, EventReader, Ids, Secrets, StatusQueue};
+use domain::ports::{BodyReader, Clock, DeadLetters, EventBus, EventReader, Ids, Secrets, StatusQueue};
 use http::{HeaderValue, StatusCode, header};
 use lambda::http::guard::{Hosts, guarded};
 use lambda::http::problem::Problem;
@@ -36,6 +37,8 @@ pub struct Api {
     pub bodies: Arc<dyn BodyReader>,
     /// Where accepted statuses go.
     pub statuses: Arc<dyn StatusQueue>,
+    /// Where replays go, as deliveries do.
+    pub bus: Arc<dyn EventBus>,
     /// What was set aside.
     pub dead_letters: Arc<dyn DeadLetters>,
     /// Checks call-back tokens.
@@ -46,7 +49,7 @@ pub struct Api {
     pub open: bool,
     /// Time.
     pub clock: Arc<dyn Clock>,
-    /// Ids of call-backs.
+    /// Ids of call-backs and of replays.
     pub ids: Arc<dyn Ids>,
 }
 
@@ -58,6 +61,8 @@ pub fn router(api: Arc<Api>, hosts: Hosts) -> Router {
         .route("/v1/events", get(events::list))
         .route("/v1/events/{id}", get(events::show))
         .route("/v1/events/{id}/payload", get(events::payload))
+        .route("/v1/events/{id}/replay", post(replays::one))
+        .route("/v1/replays", post(replays::many))
         .route("/v1/commits/{owner}/{repository}/{sha}/statuses", get(commits::statuses))
         .route("/v1/dead-letters", get(dead_letters::list))
         .route("/v1/dead-letters/redrive", post(dead_letters::redrive))

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use api::{Api, settings, settings::Settings};
 use aws::dead_letters::{DeadLetterQueues, Urls};
-use aws::{client, s3::Bucket, sqs::Statuses, ssm::Parameter};
+use aws::{client, s3::Bucket, sns::Topic, sqs::Statuses, ssm::Parameter};
 use lambda::{clock::SystemClock, http::guard::Hosts, ids::UuidIds, telemetry};
 use store::Store;
 
@@ -23,6 +23,7 @@ async fn main() -> Result<(), lambda_http::Error> {
         reader: Arc::new(Store::new(client::dynamodb(&config), settings.table, clock.clone())),
         bodies: Arc::new(Bucket::new(&config, settings.bodies_bucket)),
         statuses: Arc::new(Statuses::new(&config, settings.statuses_queue_url)),
+        bus: Arc::new(Topic::new(&config, settings.topic_arn)),
         dead_letters: Arc::new(DeadLetterQueues::new(&config, dead)),
         callback_secrets: Parameter::fetched(&config, settings.callback_secret_parameter, clock.clone()).await,
         api_key: Some(Parameter::fetched(&config, settings.api_key_parameter, clock.clone()).await),

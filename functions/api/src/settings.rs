@@ -23,6 +23,8 @@ pub struct Settings {
     pub table: String,
     /// The bucket of bodies that are not kept in it.
     pub bodies_bucket: String,
+    /// The topic that replays go to.
+    pub topic_arn: String,
     /// The FIFO queue that statuses go to.
     pub statuses_queue_url: String,
     /// Where dead letters lie, and where they go back to.
@@ -42,6 +44,7 @@ impl Settings {
         let mut lookup = Lookup::new(find);
         let table = lookup.required("HOOKYARD_TABLE", "name of a DynamoDB table", text);
         let bodies_bucket = lookup.required("HOOKYARD_BODIES_BUCKET", "name of an S3 bucket", text);
+        let topic_arn = lookup.required("HOOKYARD_TOPIC_ARN", "ARN of an SNS topic", text);
         let statuses_queue_url = lookup.required("HOOKYARD_STATUSES_QUEUE_URL", "URL of an SQS FIFO queue", text);
         let mut queue = |name| lookup.required(name, "URL of an SQS queue", text);
         let events = queue("HOOKYARD_EVENTS_DEAD_LETTER_QUEUE_URL");
@@ -55,6 +58,7 @@ impl Settings {
             Some(Self {
                 table: table?,
                 bodies_bucket: bodies_bucket?,
+                topic_arn: topic_arn?,
                 statuses_queue_url: statuses_queue_url?,
                 dead_letters: DeadLetterUrls {
                     events: events?,

@@ -55,7 +55,7 @@ fn target(request: &Request, caller: &Caller) -> Result<Target, Problem> {
         Err(why) => return Ok(Err(why)),
     };
     let (repository, sha) = match caller {
-        Caller::Key => (repository, sha),
+        Caller::Reader(_) => (repository, sha),
         Caller::Token(grant) => {
             let foreign = repository.as_ref().is_some_and(|named| !named.same_as(&grant.repository))
                 || sha.as_ref().is_some_and(|named| *named != grant.sha);
@@ -85,7 +85,7 @@ fn accept(
 ) -> (Vec<Value>, Vec<StatusMessage>) {
     let at = api.clock.now();
     let (run, event, via) = match caller {
-        Caller::Key => (None, None, Via::Key),
+        Caller::Reader(_) => (None, None, Via::Key),
         Caller::Token(grant) => (Some(grant.receipt), Some(grant.event.clone()), Via::Token),
     };
     let mut accepted = Vec::new();

@@ -8,9 +8,10 @@ use async_trait::async_trait;
 use axum::body::Body;
 use bytes::Bytes;
 use domain::dead_letters::{DeadLetterPage, DeadLetterQueue, Redriven, Which};
+use domain::envelope::Attributes;
 use domain::error::PortError;
 use domain::ids::{BodyKey, EventId, Repository, Sha};
-use domain::ports::{BodyReader, DeadLetters, EventReader, EventStory, StatusQueue};
+use domain::ports::{BodyReader, DeadLetters, EventBus, EventReader, EventStory, StatusQueue};
 use domain::query::{EventPage, EventQuery, StatusPage};
 use domain::secrets::{FixedSecrets, Keyring};
 use domain::statuses::message::StatusMessage;
@@ -30,6 +31,13 @@ fn down<T>() -> Result<T, PortError> {
 #[async_trait]
 impl StatusQueue for Down {
     async fn send(&self, _: &[StatusMessage]) -> Result<(), PortError> {
+        down()
+    }
+}
+
+#[async_trait]
+impl EventBus for Down {
+    async fn publish(&self, _: &str, _: &Attributes) -> Result<(), PortError> {
         down()
     }
 }
@@ -72,6 +80,7 @@ async fn ask(method: &str, path: &str, body: &str) -> Response<Body> {
         reader: Arc::new(Down),
         bodies: Arc::new(Down),
         statuses: Arc::new(Down),
+        bus: Arc::new(Down),
         dead_letters: Arc::new(Down),
         callback_secrets: Arc::new(FixedSecrets(Keyring::new("secret".into(), None))),
         api_key: None,

@@ -8,6 +8,7 @@ mod github_faults;
 mod line;
 mod record;
 mod refusals;
+mod replays;
 mod server_faults;
 mod statuses;
 mod yard;

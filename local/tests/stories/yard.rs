@@ -74,6 +74,7 @@ pub struct Local {
     yard: Option<Yard>,
     here: Option<Arc<Here>>,
     bodies: Option<PathBuf>,
+    ends: (Arc<Github>, Arc<Ci>),
 }
 
 impl Deref for Local {
@@ -91,6 +92,11 @@ impl Local {
 
     pub fn gateway(&self) -> &Gateway {
         &self.here.as_ref().unwrap().gateway
+    }
+
+    /// GitHub and the server, for a gateway that comes after this one.
+    pub fn ends(&self) -> (Arc<Github>, Arc<Ci>) {
+        self.ends.clone()
     }
 
     /// The folder of bodies that are not kept in the record; only of a yard with a data folder.
@@ -174,9 +180,10 @@ impl SetUp {
         let gateway = runtime.spawn(Gateway::start(config, world)).await.unwrap().unwrap();
         let (webhooks, api) = (format!("http://{}", gateway.webhooks()), format!("http://{}", gateway.api()));
         let here = Arc::new(Here { gateway, clock: self.clock, runtime });
+        let ends = (github.clone(), server.clone());
         let mut yard = Yard::new(github, server, here.clone(), webhooks, api);
         yard.server_secret = SERVER_SECRET.to_owned();
         yard.api_key = self.api_key.map(str::to_owned);
-        Local { yard: Some(yard), here: Some(here), bodies }
+        Local { yard: Some(yard), here: Some(here), bodies, ends }
     }
 }

@@ -19,6 +19,7 @@ pub mod ports;
 pub mod query;
 pub mod queue;
 pub mod reasons;
+pub mod replay;
 pub mod retry;
 pub mod run;
 pub mod secrets;

@@ -64,6 +64,17 @@ pub trait BodyWriter: Send + Sync {
 pub trait BodyReader: Send + Sync {
     /// None when there is no such body.
     async fn get(&self, key: &BodyKey) -> Result<Option<Bytes>, PortError>;
+
+    /// Whether there is one, without reading it where the store can tell.
+    async fn holds(&self, key: &BodyKey) -> Result<bool, PortError> {
+        Ok(self.get(key).await?.is_some())
+    }
+
+    /// An address that gives the bytes to whoever has it, for some minutes, as `content_type`; none where the store has
+    /// no addresses. For bodies that are too large for an answer of ours.
+    async fn link(&self, _key: &BodyKey, _content_type: &str) -> Result<Option<String>, PortError> {
+        Ok(None)
+    }
 }
 
 /// One message as a queue handed it over.
