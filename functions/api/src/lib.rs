@@ -25,7 +25,7 @@ use axum::{Json, Router};
 use domain::error::PortError;
 use domain::ids::EventId;
 use domain::ports::{BodyReader, Clock, DeadLetters, EventBus, EventReader, Ids, Secrets, StatusQueue};
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderValue, Method, StatusCode, header};
 use lambda::http::guard::{Hosts, guarded};
 use lambda::http::problem::Problem;
 
@@ -88,9 +88,13 @@ async fn to_event(path: Result<Path<String>, PathRejection>) -> Result<Redirect,
     Ok(Redirect::to(&format!("/v1/events/{id}")))
 }
 
-async fn other_method() -> Problem {
-    let detail = "This address does not take that method; the API is described in the README.";
-    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", "Method not allowed", detail)
+/// The router adds `Allow`, which is all that OPTIONS asks for.
+async fn other_method(method: Method) -> Response {
+    if method == Method::OPTIONS {
+        return StatusCode::NO_CONTENT.into_response();
+    }
+    let detail = "This address does not take that method; Allow says which ones it does.";
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", "Method not allowed", detail).into_response()
 }
 
 async fn unknown() -> Problem {

@@ -128,3 +128,38 @@ async fn dead_letters_that_cannot_be_sent_back_stay_where_they_are() {
     let said = detail(response).await;
     assert!(said.contains("Try again") && !said.contains("internal"), "{said}");
 }
+
+#[tokio::test]
+async fn every_address_says_which_methods_it_takes() {
+    let commit = format!("/v1/commits/o/r/{}/statuses", "a".repeat(40));
+    for (path, allow) in [
+        ("/v1/statuses", "POST"),
+        ("/pulls/status/update", "POST"),
+        ("/v1/events", "GET,HEAD"),
+        ("/v1/events/1-a", "GET,HEAD"),
+        ("/v1/events/1-a/payload", "GET,HEAD"),
+        ("/v1/events/1-a/replay", "POST"),
+        ("/v1/replays", "POST"),
+        ("/v1/dead-letters", "GET,HEAD"),
+        ("/v1/dead-letters/redrive", "POST"),
+        (&commit, "GET,HEAD"),
+        ("/health", "GET,HEAD"),
+    ] {
+        let refused = ask("DELETE", path, "").await;
+        assert_eq!((refused.status().as_u16(), &refused.headers()["allow"]), (405, &allow.parse().unwrap()), "{path}");
+        assert_eq!(refused.headers()["content-type"], "application/problem+json");
+        let options = ask("OPTIONS", path, "").await;
+        assert_eq!((options.status().as_u16(), &options.headers()["allow"]), (204, &allow.parse().unwrap()), "{path}");
+        let head = ask("HEAD", path, "").await;
+        assert_eq!(head.status().as_u16(), if allow == "POST" { 405 } else { 503 }, "{path}");
+        assert!(head.into_body().collect().await.unwrap().to_bytes().is_empty(), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_replay_that_the_bus_did_not_take_can_be_repeated_by_its_name() {
+    let response = ask("POST", "/v1/replays", "{}").await;
+    assert_eq!(response.status(), 503);
+    let said = detail(response).await;
+    assert!(said.contains("Try again") && !said.contains("internal"), "{said}");
+}

@@ -104,6 +104,32 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn whether_there_is_a_body_is_asked_without_reading_it() {
+        let (aws, config) = Standin::start([(200, ""), (404, ""), (403, "")]).await;
+        let bucket = Bucket::new(&config, "bodies");
+        assert_eq!(bucket.holds(&key()).await, Ok(true));
+        assert_eq!(bucket.holds(&key()).await, Ok(false));
+        assert!(bucket.holds(&key()).await.is_err(), "no permission is no answer");
+        assert!(aws.asked().iter().all(|(method, _, _)| method == "HEAD"));
+    }
+
+    #[tokio::test]
+    async fn the_address_of_a_body_is_signed_for_five_minutes_and_asks_nobody() {
+        let (aws, config) = Standin::start([(200, "")]).await;
+        let link = Bucket::new(&config, "bodies").link(&key(), "application/json").await.unwrap().unwrap();
+        for part in [
+            "/bodies/2026/01980000-0000?",
+            "X-Amz-Expires=300",
+            "X-Amz-Signature=",
+            "response-content-disposition=attachment",
+            "response-content-type=application%2Fjson",
+        ] {
+            assert!(link.contains(part), "{part} in {link}");
+        }
+        assert!(aws.asked().is_empty());
+    }
+
+    #[tokio::test]
     async fn only_a_missing_body_is_none() {
         let refusal = |code: &str| format!("<Error><Code>{code}</Code><Message>m</Message></Error>");
         let (_, config) = Standin::start([
