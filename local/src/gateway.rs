@@ -10,7 +10,7 @@ use domain::secrets::{FixedSecrets, Keyring};
 use embedded::bodies::Bodies;
 use embedded::engine::Engine;
 use embedded::folder::DataFolder;
-use embedded::queue::{FANOUT, Queue, Queues, STATUSES};
+use embedded::queue::{DeadLetters, FANOUT, Queue, Queues, STATUSES};
 use fanout::{CallBack, Fanout};
 use github::{Github, Tokens};
 use lambda::batch::HandleMessage;
@@ -164,6 +164,8 @@ impl Gateway {
             reader: store.clone() as Arc<dyn EventReader>,
             bodies: bodies.clone() as Arc<dyn BodyReader>,
             statuses: Arc::new(statuses_queue.clone()),
+            bus: Arc::new(queues.topic(&[FANOUT])?),
+            dead_letters: Arc::new(DeadLetters::new(&queues)?),
             callback_secrets,
             open,
             refused: Some(refused),

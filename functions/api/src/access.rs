@@ -11,17 +11,36 @@ use crate::{Api, unavailable};
 
 /// Who asks.
 pub(crate) enum Caller {
-    /// Whoever has the key, or sits on this machine where none is set.
-    Key,
+    /// Whoever may do everything.
+    Reader(Reader),
     /// The user's server, about one commit.
     Token(Grant),
+}
+
+/// How somebody who may do everything was let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reader {
+    /// With the key.
+    Key,
+    /// From this machine, where no key is set.
+    Loopback,
+}
+
+impl Reader {
+    /// The word that stands on a run that they asked for.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Key => "key",
+            Self::Loopback => "loopback",
+        }
+    }
 }
 
 /// Tells who asks, by the `Authorization` header alone.
 pub(crate) async fn caller(api: &Api, headers: &HeaderMap) -> Result<Caller, Problem> {
     let Some(bearer) = bearer(headers)? else {
         if api.open && is_here(headers) {
-            return Ok(Caller::Key);
+            return Ok(Caller::Reader(Reader::Loopback));
         }
         return Err(unauthorized("This needs the API key (HOOKYARD_API_KEY) or a call-back token, as a bearer."));
     };
@@ -30,7 +49,7 @@ pub(crate) async fn caller(api: &Api, headers: &HeaderMap) -> Result<Caller, Pro
         return verify(&keys, bearer, api).await.map(Caller::Token);
     }
     if is_key(api, bearer.as_bytes()).await? {
-        return Ok(Caller::Key);
+        return Ok(Caller::Reader(Reader::Key));
     }
     Err(unauthorized("The bearer is neither the API key nor a call-back token of this gateway."))
 }
@@ -44,9 +63,9 @@ pub(crate) async fn is_key(api: &Api, given: &[u8]) -> Result<bool, Problem> {
 }
 
 /// Only the key reads the record and the pages.
-pub(crate) async fn reader(api: &Api, headers: &HeaderMap) -> Result<(), Problem> {
+pub(crate) async fn reader(api: &Api, headers: &HeaderMap) -> Result<Reader, Problem> {
     match caller(api, headers).await? {
-        Caller::Key => Ok(()),
+        Caller::Reader(reader) => Ok(reader),
         Caller::Token(_) => Err(Problem::new(
             StatusCode::FORBIDDEN,
             "forbidden",

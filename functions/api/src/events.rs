@@ -6,16 +6,18 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, RawQuery, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use bytes::Bytes;
-use domain::delivery::{self, ContentType};
+use domain::delivery;
 use domain::error::PortError;
 use domain::event::EventStatus;
 use domain::ids::{EventId, EventType, Repository, Sha};
 use domain::ports::{EventStory, KeptBody};
 use domain::query::{EventQuery, LIMIT};
+use domain::replay::content_type;
 use domain::statuses::row::StatusRow;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
+use jiff::Timestamp;
 use lambda::http::problem::Problem;
 use serde_json::value::RawValue;
 
@@ -29,6 +31,10 @@ pub(crate) const PAYLOAD_INLINE: usize = 256 * 1024;
 /// lost to them. GitHub's are less than ten deep.
 const PAYLOAD_DEPTH: usize = 100;
 
+/// The largest payload that stands in an answer where the body store can be asked for it: Lambda answers with at most
+/// 6 MB, and bytes travel there as base64 (AWS Lambda: "Quotas").
+const ANSWER_LIMIT: u64 = 4 << 20;
+
 /// The most pages of a commit's statuses that are searched for those of one event.
 const STATUS_PAGES: usize = 10;
 
@@ -36,11 +42,20 @@ const PARAMS: [&str; 9] = ["repository", "type", "action", "status", "delivery",
 
 pub(crate) async fn list(
     State(api): State<Arc<Api>>,
-    RawQuery(query): RawQuery,
+    RawQuery(text): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     access::reader(&api, &headers).await?;
-    let params = Params::read(query.as_deref(), &PARAMS)?;
+    let params = Params::read(text.as_deref(), &PARAMS)?;
+    let query = query(&params, api.clock.now())?;
+    in_order(&query)?;
+    let page = api.reader.events(&query).await.map_err(|error| cursor_or(&error))?;
+    let events: Vec<_> = page.events.iter().map(json::event).collect();
+    Ok(Json(serde_json::json!({ "events": events, "next_cursor": page.next_cursor })).into_response())
+}
+
+/// The filters, the range and the page that are asked for.
+pub(crate) fn query(params: &Params, now: Timestamp) -> Result<EventQuery, Problem> {
     let status = params.text("status").map(|word| {
         EventStatus::from_word(word).ok_or_else(|| {
             bad_request(format!("status must be one of {}.", EventStatus::ALL.map(EventStatus::as_str).join(", ")))
@@ -54,7 +69,7 @@ pub(crate) async fn list(
             Err(bad_request("delivery must be a GUID, or 8 or more of its first characters."))
         }
     });
-    let query = EventQuery {
+    Ok(EventQuery {
         repository: params.id("repository", Repository::parse)?,
         event_type: params.id("type", EventType::parse)?,
         action: params.text("action").map(str::to_owned),
@@ -64,15 +79,17 @@ pub(crate) async fn list(
         until: params.instant("until")?,
         limit: params.limit()?,
         cursor: params.text("cursor").map(str::to_owned),
-        now: api.clock.now(),
+        now,
         ..EventQuery::default()
-    };
+    })
+}
+
+/// A range that ends before it begins is a mistake, not an empty list.
+pub(crate) fn in_order(query: &EventQuery) -> Result<(), Problem> {
     if query.since.zip(query.until).is_some_and(|(since, until)| since >= until) {
-        return Err(bad_request("since must be before until."));
+        return Err(bad_request("since must be before until, and in the past."));
     }
-    let page = api.reader.events(&query).await.map_err(|error| cursor_or(&error))?;
-    let events: Vec<_> = page.events.iter().map(json::event).collect();
-    Ok(Json(serde_json::json!({ "events": events, "next_cursor": page.next_cursor })).into_response())
+    Ok(())
 }
 
 pub(crate) async fn show(
@@ -88,7 +105,7 @@ pub(crate) async fn show(
     let small = story.event.body_bytes <= PAYLOAD_INLINE as u64;
     let body = if small { body(&api, &story).await? } else { None };
     let payload = body.and_then(|bytes| {
-        let json = delivery::json_of(&bytes, content_type(&story)).ok()?.into_owned();
+        let json = delivery::json_of(&bytes, content_type(&story.headers)).ok()?.into_owned();
         RawValue::from_string(String::from_utf8(json).ok()?).ok()
     });
     let payload_url = format!("/v1/events/{}/payload", story.event.id);
@@ -114,13 +131,20 @@ pub(crate) async fn payload(
     access::reader(&api, &headers).await?;
     let Path(id) = path.map_err(|_| not_text())?;
     let story = story(&api, &id).await?;
+    let content_type = content_type(&story.headers).as_str();
+    if let Some(KeptBody::Stored(key)) = &story.body
+        && story.event.body_bytes > ANSWER_LIMIT
+        && let Some(link) = api.bodies.link(key, content_type).await.map_err(|error| unavailable(&error))?
+    {
+        return Ok(Redirect::to(&link).into_response());
+    }
     let Some(bytes) = body(&api, &story).await? else {
         let detail = "The event is known, but its body has expired.";
         return Err(Problem::new(StatusCode::NOT_FOUND, "not-found", "No such payload", detail));
     };
     let mut response = bytes.into_response();
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type(&story).as_str()));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     // Somebody else's bytes: a browser shall neither guess what they are nor show them as a page of ours.
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::CONTENT_DISPOSITION, HeaderValue::from_static("attachment"));
@@ -162,11 +186,6 @@ fn depth(json: &str) -> usize {
         }
     }
     deepest
-}
-
-pub(crate) fn content_type(story: &EventStory) -> ContentType {
-    let value = story.headers.iter().find(|(name, _)| name == "content-type").map(|(_, value)| value.as_str());
-    value.and_then(ContentType::from_header).unwrap_or(ContentType::Json)
 }
 
 /// The statuses that belong to the event, newest first: they are kept with their commit, so that both questions

@@ -1,5 +1,6 @@
 //! The record as JSON: one function per entity, so that every answer shows it alike.
 
+use domain::dead_letters::DeadLetter;
 use domain::event::GithubEvent;
 use domain::ports::EventStory;
 use domain::reasons::{FailureReason, StatusReason, Words, outcome_words};
@@ -98,6 +99,25 @@ pub(crate) fn status(row: &StatusRow) -> Value {
         "event": row.event,
         "receipt": row.run,
         "github_id": row.github_id,
+    })
+}
+
+/// A dead letter, without its bytes.
+pub(crate) fn dead_letter(letter: &DeadLetter) -> Value {
+    let about = &letter.about;
+    json!({
+        "id": letter.id,
+        "queue": letter.queue.as_str(),
+        "event": about.event,
+        "type": about.event_type,
+        "receipt": about.receipt,
+        "status": about.status,
+        "context": about.context,
+        "repository": about.repository,
+        "sha": about.sha,
+        "reason": letter.reason,
+        "tries": letter.tries,
+        "since": letter.since,
     })
 }
 

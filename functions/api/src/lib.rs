@@ -1,16 +1,19 @@
 //! Lets people and servers talk to the gateway: call-backs in, the record out.
 //!
-//! `POST /v1/statuses` takes statuses (`statuses`), `GET /v1/…` reads the record (`events`, `commits`), `access`
-//! decides who may. Start with [`router`].
+//! `POST /v1/statuses` takes statuses (`statuses`), `GET /v1/…` reads the record (`events`, `commits`),
+//! `/v1/events/{id}/replay` and `/v1/replays` run it again (`replays`), `/v1/dead-letters` shows and sends back what is stuck (`dead_letters`), `access` decides who may. Start with [`router`].
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod access;
+mod body;
 mod commits;
+mod dead_letters;
 mod events;
 mod json;
-mod pages;
 mod lines;
+mod pages;
 mod params;
+mod replays;
 pub mod settings;
 mod statuses;
 
@@ -21,16 +24,13 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router, middleware};
 use domain::error::PortError;
-use domain::ports::{BodyReader, Clock, EventReader, Ids, Secrets, StatusQueue};
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use domain::ports::{BodyReader, Clock, DeadLetters, EventBus, EventReader, Ids, Secrets, StatusQueue};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use lambda::http::guard::{Hosts, guarded};
 use lambda::http::problem::Problem;
 use lambda::meter::refusals::Refusals;
 
 pub use self::pages::Site;
-
-/// The most bytes of a request body: a hundred statuses at their limits.
-const BODY_LIMIT: usize = 1 << 20;
 
 /// What the `api` function needs from the world.
 pub struct Api {
@@ -40,6 +40,10 @@ pub struct Api {
     pub bodies: Arc<dyn BodyReader>,
     /// Where accepted statuses go.
     pub statuses: Arc<dyn StatusQueue>,
+    /// Where replays go, as deliveries do.
+    pub bus: Arc<dyn EventBus>,
+    /// What was set aside.
+    pub dead_letters: Arc<dyn DeadLetters>,
     /// Checks call-back tokens.
     pub callback_secrets: Arc<dyn Secrets>,
     /// The API key; none where none is set.
@@ -48,7 +52,7 @@ pub struct Api {
     pub open: bool,
     /// Time.
     pub clock: Arc<dyn Clock>,
-    /// Ids of call-backs.
+    /// Ids of call-backs and of replays.
     pub ids: Arc<dyn Ids>,
     /// What the pages say of the place they run at.
     pub site: Site,
@@ -64,12 +68,16 @@ pub fn router(api: Arc<Api>, hosts: Hosts) -> Router {
         .route("/v1/events", get(events::list))
         .route("/v1/events/{id}", get(events::show))
         .route("/v1/events/{id}/payload", get(events::payload))
+        .route("/v1/events/{id}/replay", post(replays::one))
+        .route("/v1/replays", post(replays::many))
         .route("/v1/commits/{owner}/{repository}/{sha}/statuses", get(commits::statuses))
+        .route("/v1/dead-letters", get(dead_letters::list))
+        .route("/v1/dead-letters/redrive", post(dead_letters::redrive))
         .route("/health", get(health))
         .merge(pages::router(api.clone()))
         .method_not_allowed_fallback(other_method)
         .fallback(unknown)
-        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(DefaultBodyLimit::max(body::BODY_LIMIT))
         .layer(middleware::from_fn(lines::one_line))
         .with_state(api);
     guarded(router, hosts)
@@ -87,9 +95,13 @@ async fn health(State(api): State<Arc<Api>>, headers: HeaderMap) -> Result<Respo
     Ok(Json(health).into_response())
 }
 
-async fn other_method() -> Problem {
-    let detail = "This address does not take that method; the API is described in the README.";
-    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", "Method not allowed", detail)
+/// The router adds `Allow`, which is all that OPTIONS asks for.
+async fn other_method(method: Method) -> Response {
+    if method == Method::OPTIONS {
+        return StatusCode::NO_CONTENT.into_response();
+    }
+    let detail = "This address does not take that method; Allow says which ones it does.";
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", "Method not allowed", detail).into_response()
 }
 
 async fn unknown() -> Problem {

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::{Api, Site, settings::Settings};
-use aws::{client, s3::Bucket, sqs::Statuses, ssm::Parameter};
+use api::{Api, Site, settings, settings::Settings};
+use aws::dead_letters::{DeadLetterQueues, Urls};
+use aws::{client, s3::Bucket, sns::Topic, sqs::Statuses, ssm::Parameter};
 use lambda::telemetry::{self, invocation::watched};
 use lambda::{clock::SystemClock, http::guard::Hosts, ids::UuidIds, meter::Silent};
 use store::Store;
@@ -16,10 +17,15 @@ async fn main() -> Result<(), lambda_http::Error> {
     let settings = Settings::from_lookup(|name| std::env::var(name).ok()).unwrap_or_else(|error| error.exit());
     let config = client::config(Duration::from_secs(8)).await;
     let clock = Arc::new(SystemClock);
+    let settings::DeadLetterUrls { events, fanout, statuses, fanout_queue } = settings.dead_letters;
+    let statuses_queue = settings.statuses_queue_url.clone();
+    let dead = Urls { events, fanout, statuses, fanout_queue, statuses_queue };
     let api = Api {
         reader: Arc::new(Store::new(client::dynamodb(&config), settings.table, clock.clone())),
         bodies: Arc::new(Bucket::new(&config, settings.bodies_bucket)),
         statuses: Arc::new(Statuses::new(&config, settings.statuses_queue_url)),
+        bus: Arc::new(Topic::new(&config, settings.topic_arn)),
+        dead_letters: Arc::new(DeadLetterQueues::new(&config, dead)),
         callback_secrets: Parameter::fetched(&config, settings.callback_secret_parameter, clock.clone()).await,
         api_key: Some(Parameter::fetched(&config, settings.api_key_parameter, clock.clone()).await),
         open: false,

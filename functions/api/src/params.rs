@@ -28,6 +28,20 @@ impl Params {
         Ok(Self(params))
     }
 
+    /// Parameters from a body. Whoever sends an empty one there has lost something on the way, so it does not count as
+    /// absent: a replay of everything would come of it.
+    pub(crate) fn given<const N: usize>(params: [(&str, Option<String>); N]) -> Result<Self, Problem> {
+        let mut given = Vec::new();
+        for (name, value) in params {
+            match value {
+                Some(value) if value.is_empty() => return Err(bad_request(format!("{name} must not be empty."))),
+                Some(value) => given.push((name.to_owned(), value)),
+                None => {}
+            }
+        }
+        Ok(Self(given))
+    }
+
     /// The value as it is.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())

@@ -3,38 +3,30 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::{Bytes, HttpBody};
-use axum::extract::{self, FromRequest, State};
+use axum::extract::{self, State};
 use axum::response::{IntoResponse, Response};
 use domain::ids::{Repository, Sha, StatusId};
 use domain::statuses::message::StatusMessage;
 use domain::statuses::request::{self, Item, Request};
 use domain::statuses::{Accepted, DESCRIPTION_LIMIT, Via, id};
 use domain::trace::TraceId;
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, StatusCode};
 use lambda::http::problem::Problem;
 use lambda::telemetry::about;
 use serde_json::{Value, json};
 use tracing::Span;
 
 use crate::access::{self, Caller};
-use crate::{Api, BODY_LIMIT, bad_request, retry_later, unavailable};
+use crate::{Api, bad_request, body, retry_later, unavailable};
 
 pub(crate) async fn post(State(api): State<Arc<Api>>, request: extract::Request) -> Result<Response, Problem> {
     let headers = request.headers().clone();
-    json_only(&headers)?;
+    body::json_only(&headers)?;
     // Nothing is read of a body whose sender may not send one.
     let caller = access::caller(&api, &headers).await?;
     let trace = trace(&headers, &caller);
     tell_caller(&caller, trace.as_ref());
-    // What is announced as too large need not come first.
-    if request.body().size_hint().lower() > BODY_LIMIT as u64 {
-        return Err(too_large());
-    }
-    let body = Bytes::from_request(request, &()).await.map_err(|rejection| match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => too_large(),
-        _ => bad_request("The body was cut short."),
-    })?;
+    let body = body::bytes(request).await?;
     let idempotency_key = idempotency_key(&headers)?;
     let request = request::read(&body).map_err(|unreadable| bad_request(unreadable.to_string()))?;
     let target = target(&request, &caller)?;
@@ -51,17 +43,12 @@ pub(crate) async fn post(State(api): State<Arc<Api>>, request: extract::Request)
     Ok((StatusCode::ACCEPTED, Json(json!({ "results": results }))).into_response())
 }
 
-fn too_large() -> Problem {
-    let detail = "A request may have 1 MiB; send fewer statuses at once.";
-    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "Body too large", detail)
-}
-
 /// The trace that the caller names, where it is not the run's own.
 fn trace(headers: &HeaderMap, caller: &Caller) -> Option<TraceId> {
     let mut values = headers.get_all("traceparent").iter();
     let named = values.next().and_then(|value| TraceId::from_traceparent(value.to_str().ok()?));
     let own = match caller {
-        Caller::Key => None,
+        Caller::Reader(_) => None,
         Caller::Token(grant) => Some(TraceId::of(grant.receipt)),
     };
     named.filter(|named| values.next().is_none() && Some(named) != own.as_ref())
@@ -70,7 +57,7 @@ fn trace(headers: &HeaderMap, caller: &Caller) -> Option<TraceId> {
 /// Tells the request's log line whom it comes from, before anything about it can be wrong.
 fn tell_caller(caller: &Caller, trace: Option<&TraceId>) {
     match caller {
-        Caller::Key => about(None, None, None, trace),
+        Caller::Reader(_) => about(None, None, None, trace),
         Caller::Token(grant) => {
             let own = TraceId::of(grant.receipt);
             about(Some(&grant.event), Some(grant.receipt), Some(&grant.repository), Some(trace.unwrap_or(&own)));
@@ -102,7 +89,7 @@ fn target(request: &Request, caller: &Caller) -> Result<Target, Problem> {
         Err(why) => return Ok(Err(why)),
     };
     let (repository, sha) = match caller {
-        Caller::Key => (repository, sha),
+        Caller::Reader(_) => (repository, sha),
         Caller::Token(grant) => {
             let foreign = repository.as_ref().is_some_and(|named| !named.same_as(&grant.repository))
                 || sha.as_ref().is_some_and(|named| *named != grant.sha);
@@ -133,7 +120,7 @@ fn accept(
 ) -> (Vec<Value>, Vec<StatusMessage>) {
     let at = api.clock.now();
     let (run, event, via) = match caller {
-        Caller::Key => (None, None, Via::Key),
+        Caller::Reader(_) => (None, None, Via::Key),
         Caller::Token(grant) => (Some(grant.receipt), Some(grant.event.clone()), Via::Token),
     };
     let mut accepted = Vec::new();
@@ -171,17 +158,6 @@ fn accept(
         }
     }
     (results, accepted)
-}
-
-/// Pages of other origins can send forms and plain text without asking first, but not this content type.
-fn json_only(headers: &HeaderMap) -> Result<(), Problem> {
-    let mut values = headers.get_all(header::CONTENT_TYPE).iter();
-    let essence = values.next().and_then(|value| value.to_str().ok()?.split(';').next());
-    if values.next().is_none() && essence.is_some_and(|e| e.trim().eq_ignore_ascii_case("application/json")) {
-        return Ok(());
-    }
-    let detail = "Send the statuses with content-type: application/json.";
-    Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "content-type", "Unsupported content type", detail))
 }
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {

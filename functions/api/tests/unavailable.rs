@@ -7,9 +7,11 @@ use api::Api;
 use async_trait::async_trait;
 use axum::body::Body;
 use bytes::Bytes;
+use domain::dead_letters::{DeadLetterPage, DeadLetterQueue, Redriven, Which};
+use domain::envelope::Attributes;
 use domain::error::PortError;
 use domain::ids::{BodyKey, EventId, Repository, Sha};
-use domain::ports::{BodyReader, EventReader, EventStory, StatusQueue};
+use domain::ports::{BodyReader, DeadLetters, EventBus, EventReader, EventStory, StatusQueue};
 use domain::query::{EventPage, EventQuery, StatusPage};
 use domain::secrets::{FixedSecrets, Keyring};
 use domain::statuses::message::StatusMessage;
@@ -34,8 +36,25 @@ impl StatusQueue for Down {
 }
 
 #[async_trait]
+impl EventBus for Down {
+    async fn publish(&self, _: &str, _: &Attributes) -> Result<(), PortError> {
+        down()
+    }
+}
+
+#[async_trait]
 impl BodyReader for Down {
     async fn get(&self, _: &BodyKey) -> Result<Option<Bytes>, PortError> {
+        down()
+    }
+}
+
+#[async_trait]
+impl DeadLetters for Down {
+    async fn list(&self, _: DeadLetterQueue, _: usize) -> Result<DeadLetterPage, PortError> {
+        down()
+    }
+    async fn redrive(&self, _: DeadLetterQueue, _: &Which) -> Result<Redriven, PortError> {
         down()
     }
 }
@@ -61,6 +80,8 @@ async fn ask(method: &str, path: &str, body: &str) -> Response<Body> {
         reader: Arc::new(Down),
         bodies: Arc::new(Down),
         statuses: Arc::new(Down),
+        bus: Arc::new(Down),
+        dead_letters: Arc::new(Down),
         callback_secrets: Arc::new(FixedSecrets(Keyring::new("secret".into(), None))),
         api_key: None,
         open: true,
@@ -94,10 +115,53 @@ async fn statuses_that_the_queue_did_not_take_are_to_be_sent_again() {
 #[tokio::test]
 async fn a_record_that_cannot_be_read_says_so_and_nothing_internal() {
     let commit = format!("/v1/commits/o/r/{}/statuses", "a".repeat(40));
-    for path in ["/v1/events", "/v1/events/1-a", "/v1/events/1-a/payload", &commit, "/health"] {
+    for path in ["/v1/events", "/v1/events/1-a", "/v1/events/1-a/payload", &commit, "/v1/dead-letters", "/health"] {
         let response = ask("GET", path, "").await;
         assert_eq!(response.status(), 503, "{path}");
         let said = detail(response).await;
         assert!(said.contains("Try again") && !said.contains("internal"), "{path}: {said}");
     }
+}
+
+#[tokio::test]
+async fn dead_letters_that_cannot_be_sent_back_stay_where_they_are() {
+    let response = ask("POST", "/v1/dead-letters/redrive", r#"{"queue":"fanout"}"#).await;
+    assert_eq!(response.status(), 503);
+    let said = detail(response).await;
+    assert!(said.contains("Try again") && !said.contains("internal"), "{said}");
+}
+
+#[tokio::test]
+async fn every_address_says_which_methods_it_takes() {
+    let commit = format!("/v1/commits/o/r/{}/statuses", "a".repeat(40));
+    for (path, allow) in [
+        ("/v1/statuses", "POST"),
+        ("/pulls/status/update", "POST"),
+        ("/v1/events", "GET,HEAD"),
+        ("/v1/events/1-a", "GET,HEAD"),
+        ("/v1/events/1-a/payload", "GET,HEAD"),
+        ("/v1/events/1-a/replay", "POST"),
+        ("/v1/replays", "POST"),
+        ("/v1/dead-letters", "GET,HEAD"),
+        ("/v1/dead-letters/redrive", "POST"),
+        (&commit, "GET,HEAD"),
+        ("/health", "GET,HEAD"),
+    ] {
+        let refused = ask("DELETE", path, "").await;
+        assert_eq!((refused.status().as_u16(), &refused.headers()["allow"]), (405, &allow.parse().unwrap()), "{path}");
+        assert_eq!(refused.headers()["content-type"], "application/problem+json");
+        let options = ask("OPTIONS", path, "").await;
+        assert_eq!((options.status().as_u16(), &options.headers()["allow"]), (204, &allow.parse().unwrap()), "{path}");
+        let head = ask("HEAD", path, "").await;
+        assert_eq!(head.status().as_u16(), if allow == "POST" { 405 } else { 503 }, "{path}");
+        assert!(head.into_body().collect().await.unwrap().to_bytes().is_empty(), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_replay_that_the_bus_did_not_take_can_be_repeated_by_its_name() {
+    let response = ask("POST", "/v1/replays", "{}").await;
+    assert_eq!(response.status(), 503);
+    let said = detail(response).await;
+    assert!(said.contains("Try again") && !said.contains("internal"), "{said}");
 }

@@ -2,12 +2,14 @@
 //! test's hands: no sleeps, no retries.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, unreachable_pub)]
 
+mod dead_letters;
 mod durable;
 mod github_faults;
 mod line;
 mod pages;
 mod record;
 mod refusals;
+mod replays;
 mod server_faults;
 mod statuses;
 mod yard;

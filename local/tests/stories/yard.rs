@@ -73,6 +73,8 @@ impl Control for Here {
 pub struct Local {
     yard: Option<Yard>,
     here: Option<Arc<Here>>,
+    bodies: Option<PathBuf>,
+    ends: (Arc<Github>, Arc<Ci>),
 }
 
 impl Deref for Local {
@@ -90,6 +92,16 @@ impl Local {
 
     pub fn gateway(&self) -> &Gateway {
         &self.here.as_ref().unwrap().gateway
+    }
+
+    /// GitHub and the server, for a gateway that comes after this one.
+    pub fn ends(&self) -> (Arc<Github>, Arc<Ci>) {
+        self.ends.clone()
+    }
+
+    /// The folder of bodies that are not kept in the record; only of a yard with a data folder.
+    pub fn bodies(&self) -> PathBuf {
+        self.bodies.clone().unwrap()
     }
 
     /// Pulls the plug: everything that runs stops where it is, nothing is finished or parked.
@@ -142,6 +154,8 @@ impl SetUp {
         if let Some(owner) = self.second_owner {
             tokens = tokens.and(&format!("{owner}/*"), "token-two".into()).unwrap();
         }
+        let folder = self.folder.as_ref().map(|path| DataFolder::open(path).unwrap());
+        let bodies = folder.as_ref().map(DataFolder::bodies);
         let sample_secret = "It's a Secret to Everybody";
         let config = Config {
             host: [127, 0, 0, 1].into(),
@@ -156,8 +170,8 @@ impl SetUp {
             your_server_secret: Keyring::new(SERVER_SECRET.into(), None),
             callback_secret: Keyring::new(CALLBACK_SECRET.into(), None),
             callback_ttl: Duration::from_secs(24 * 3600),
-            storage: match &self.folder {
-                Some(path) => Storage::Folder(DataFolder::open(path).unwrap()),
+            storage: match folder {
+                Some(folder) => Storage::Folder(folder),
                 None => Storage::Memory,
             },
         };
@@ -166,9 +180,10 @@ impl SetUp {
         let gateway = runtime.spawn(Gateway::start(config, world)).await.unwrap().unwrap();
         let (webhooks, api) = (format!("http://{}", gateway.webhooks()), format!("http://{}", gateway.api()));
         let here = Arc::new(Here { gateway, clock: self.clock, runtime });
+        let ends = (github.clone(), server.clone());
         let mut yard = Yard::new(github, server, here.clone(), webhooks, api);
         yard.server_secret = SERVER_SECRET.to_owned();
         yard.api_key = self.api_key.map(str::to_owned);
-        Local { yard: Some(yard), here: Some(here) }
+        Local { yard: Some(yard), here: Some(here), bodies, ends }
     }
 }

@@ -3,6 +3,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 pub mod client;
+pub mod dead_letters;
 pub mod s3;
 pub mod sns;
 pub mod sqs;

@@ -1,8 +1,11 @@
 //! Bodies too large for the topic.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_sdk_s3::Client;
+use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
 use domain::error::PortError;
@@ -10,6 +13,9 @@ use domain::ids::BodyKey;
 use domain::ports::{BodyReader, BodyWriter};
 
 use crate::failure::failed;
+
+/// How long the address of a body is good for: long enough to follow a redirect, too short to be passed on.
+const LINK_LIFE: Duration = Duration::from_secs(300);
 
 /// Writing needs `s3:PutObject`; reading `s3:GetObject`, and `s3:ListBucket` on the bucket, without which S3 answers
 /// 403 instead of 404 for a body that has expired (Amazon S3: "GetObject").
@@ -50,6 +56,29 @@ impl BodyReader for Bucket {
             Err(_) => Err(PortError::transient("reading a body: it broke off")),
         }
     }
+
+    async fn holds(&self, key: &BodyKey) -> Result<bool, PortError> {
+        match self.client.head_object().bucket(&self.name).key(key.as_str()).send().await {
+            Ok(_) => Ok(true),
+            Err(error) if error.as_service_error().is_some_and(|error| error.is_not_found()) => Ok(false),
+            Err(error) => Err(failed("looking for a body", &error)),
+        }
+    }
+
+    /// Signed here: nothing is asked of S3. It is good as long as our own credentials are, and no longer than
+    /// [`LINK_LIFE`].
+    async fn link(&self, key: &BodyKey, content_type: &str) -> Result<Option<String>, PortError> {
+        let life = PresigningConfig::expires_in(LINK_LIFE).map_err(PortError::permanent)?;
+        let request = self
+            .client
+            .get_object()
+            .bucket(&self.name)
+            .key(key.as_str())
+            .response_content_type(content_type)
+            .response_content_disposition("attachment");
+        let signed = request.presigned(life).await.map_err(|error| failed("signing an address", &error))?;
+        Ok(Some(signed.uri().to_owned()))
+    }
 }
 
 #[cfg(test)]
@@ -72,6 +101,32 @@ mod tests {
             asked.iter().map(|(m, p, _)| format!("{m} {p}")).collect::<Vec<_>>(),
             ["PUT /bodies/2026/01980000-0000", "GET /bodies/2026/01980000-0000"]
         );
+    }
+
+    #[tokio::test]
+    async fn whether_there_is_a_body_is_asked_without_reading_it() {
+        let (aws, config) = Standin::start([(200, ""), (404, ""), (403, "")]).await;
+        let bucket = Bucket::new(&config, "bodies");
+        assert_eq!(bucket.holds(&key()).await, Ok(true));
+        assert_eq!(bucket.holds(&key()).await, Ok(false));
+        assert!(bucket.holds(&key()).await.is_err(), "no permission is no answer");
+        assert!(aws.asked().iter().all(|(method, _, _)| method == "HEAD"));
+    }
+
+    #[tokio::test]
+    async fn the_address_of_a_body_is_signed_for_five_minutes_and_asks_nobody() {
+        let (aws, config) = Standin::start([(200, "")]).await;
+        let link = Bucket::new(&config, "bodies").link(&key(), "application/json").await.unwrap().unwrap();
+        for part in [
+            "/bodies/2026/01980000-0000?",
+            "X-Amz-Expires=300",
+            "X-Amz-Signature=",
+            "response-content-disposition=attachment",
+            "response-content-type=application%2Fjson",
+        ] {
+            assert!(link.contains(part), "{part} in {link}");
+        }
+        assert!(aws.asked().is_empty());
     }
 
     #[tokio::test]

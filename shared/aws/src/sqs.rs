@@ -15,14 +15,14 @@ use jiff::Timestamp;
 use crate::failure::{answered, failed};
 
 /// Entries of one batch (Amazon SQS: "SendMessageBatch").
-const BATCH: usize = 10;
+pub(crate) const BATCH: usize = 10;
 
 /// The longest a message is hidden, in seconds. SQS allows 12 hours counted from the receive (Amazon SQS: "Visibility
 /// timeout"), and up to 15 minutes may have gone by since, the longest a function runs.
 const LONGEST_HIDING: i64 = 12 * 3600 - 15 * 60;
 
 /// The longest reason that goes with a dead letter, in characters.
-const REASON: usize = 300;
+pub(crate) const REASON: usize = 300;
 
 /// Needs `sqs:SendMessage` on the FIFO queue.
 pub struct Statuses {
@@ -59,7 +59,7 @@ impl Statuses {
 impl StatusQueue for Statuses {
     async fn send(&self, messages: &[StatusMessage]) -> Result<(), PortError> {
         let entries = messages.iter().map(Entry::new).collect::<Result<Vec<_>, _>>()?;
-        for batch in batches(&entries) {
+        for batch in batches(&entries, |entry| entry.body.len()) {
             // The rest is not sent after a failure: it may follow in the same context.
             self.send_batch(batch).await?;
         }
@@ -95,14 +95,14 @@ impl Entry {
 }
 
 /// Cuts the entries, in order, into batches of at most ten and at most 1 MiB.
-fn batches(entries: &[Entry]) -> Vec<&[Entry]> {
+pub(crate) fn batches<T>(entries: &[T], size: impl Fn(&T) -> usize) -> Vec<&[T]> {
     let mut batches = Vec::new();
     let (mut start, mut bytes) = (0, 0);
     for (place, entry) in entries.iter().enumerate() {
-        bytes += entry.body.len();
+        bytes += size(entry);
         if place - start == BATCH || bytes > queue::MESSAGE_LIMIT {
             batches.push(&entries[start..place]);
-            (start, bytes) = (place, entry.body.len());
+            (start, bytes) = (place, size(entry));
         }
     }
     if start < entries.len() {
@@ -112,7 +112,7 @@ fn batches(entries: &[Entry]) -> Vec<&[Entry]> {
 }
 
 /// A transient failure outweighs a permanent one: once it has passed, only what is really refused is left.
-fn worst(errors: impl Iterator<Item = PortError>) -> Option<PortError> {
+pub(crate) fn worst(errors: impl Iterator<Item = PortError>) -> Option<PortError> {
     errors.reduce(|worst, error| if worst.is_transient() { worst } else { error })
 }
 
@@ -158,11 +158,15 @@ impl Inbox for Consumer {
             queue::check_id("de-duplication id", &message.id)?;
             request = request.message_group_id(group).message_deduplication_id(&message.id);
         }
-        // A body that leaves no room for the reason goes without: the log line has it too.
         let reason = reason_attribute(reason);
-        if message.body.len() + "reason".len() + "String".len() + reason.len() <= queue::MESSAGE_LIMIT {
-            let value = MessageAttributeValue::builder().data_type("String").string_value(reason).build();
-            request = request.message_attributes("reason", value.map_err(PortError::permanent)?);
+        let tries = message.receives.to_string();
+        let attributes = [("reason", reason.as_str()), ("tries", tries.as_str())];
+        // A body that leaves no room for them goes without: the log line has the reason too.
+        if queue::check_message(&message.body, attributes.into_iter(), queue::MESSAGE_LIMIT).is_ok() {
+            for (name, value) in attributes {
+                let value = MessageAttributeValue::builder().data_type("String").string_value(value).build();
+                request = request.message_attributes(name, value.map_err(PortError::permanent)?);
+            }
         }
         request.send().await.map_err(|error| failed("setting a message aside", &error))?;
         Ok(())

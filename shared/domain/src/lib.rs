@@ -7,6 +7,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 pub mod ascii;
+pub mod dead_letters;
 pub mod delivery;
 pub mod envelope;
 pub mod error;
@@ -18,6 +19,7 @@ pub mod ports;
 pub mod query;
 pub mod queue;
 pub mod reasons;
+pub mod replay;
 pub mod retry;
 pub mod run;
 pub mod secrets;

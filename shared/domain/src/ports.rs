@@ -8,6 +8,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use crate::dead_letters::{DeadLetterPage, DeadLetterQueue, Redriven, Which};
 use crate::envelope::Attributes;
 use crate::error::PortError;
 use crate::event::GithubEvent;
@@ -63,6 +64,17 @@ pub trait BodyWriter: Send + Sync {
 pub trait BodyReader: Send + Sync {
     /// None when there is no such body.
     async fn get(&self, key: &BodyKey) -> Result<Option<Bytes>, PortError>;
+
+    /// Whether there is one, without reading it where the store can tell.
+    async fn holds(&self, key: &BodyKey) -> Result<bool, PortError> {
+        Ok(self.get(key).await?.is_some())
+    }
+
+    /// An address that gives the bytes to whoever has it, for some minutes, as `content_type`; none where the store has
+    /// no addresses. For bodies that are too large for an answer of ours.
+    async fn link(&self, _key: &BodyKey, _content_type: &str) -> Result<Option<String>, PortError> {
+        Ok(None)
+    }
 }
 
 /// One message as a queue handed it over.
@@ -89,6 +101,20 @@ pub trait Inbox: Send + Sync {
     async fn defer(&self, message: &Message, until: Timestamp) -> Result<(), PortError>;
     /// Puts a copy into the dead-letter queue; the caller then lets the original be acknowledged.
     async fn dead_letter(&self, message: &Message, reason: &str) -> Result<(), PortError>;
+}
+
+/// What was set aside (`sqs:GetQueueAttributes`, `ReceiveMessage`, `ChangeMessageVisibility` and `DeleteMessage` on the
+/// dead-letter queues, `sqs:SendMessage` on the queues that the messages go back to).
+#[async_trait]
+pub trait DeadLetters: Send + Sync {
+    /// Up to `limit` of one queue's, at most [`crate::dead_letters::LIMIT`]. A look takes nothing away; on SQS it
+    /// hides what it looks at from everybody else until it is over, which takes a moment.
+    async fn list(&self, queue: DeadLetterQueue, limit: usize) -> Result<DeadLetterPage, PortError>;
+
+    /// Sends dead letters back to the queue that they were meant for. Each is sent first and deleted afterwards: who
+    /// dies in between leaves a copy, which is harmless, because what has ended is not done again. Messages of one
+    /// FIFO group keep their order. An error means that none was sent back.
+    async fn redrive(&self, queue: DeadLetterQueue, which: &Which) -> Result<Redriven, PortError>;
 }
 
 /// The `statuses` queue (`sqs:SendMessage` on the FIFO queue).

@@ -102,6 +102,11 @@ impl BodyReader for Bodies {
         })
         .await
     }
+
+    async fn holds(&self, key: &BodyKey) -> Result<bool, PortError> {
+        let name = file_name(key);
+        self.blocking("look for", move |folder| folder.join(name).try_exists()).await
+    }
 }
 
 /// One flat folder: a key's slashes become underscores, which no key has, so that no two keys share a file and no

@@ -7,6 +7,7 @@
 
 pub mod assets;
 pub mod commit;
+pub mod dead_letters;
 pub mod event;
 pub mod events;
 pub mod mark;

@@ -32,8 +32,8 @@ pub(super) async fn show(
     let done = asked("sent").and_then(|sent| sent.parse().ok());
     let done = done.map(|sent: u64| format!("{} sent back.", counted(sent, "message was", "messages were")));
     let dead = &api.dead_letters;
-    let looks = DeadLetterQueue::ALL
-        .map(|queue| async move { Ok::<_, PortError>((queue, dead.list(queue, LIMIT).await?)) });
+    let looks =
+        DeadLetterQueue::ALL.map(|queue| async move { Ok::<_, PortError>((queue, dead.list(queue, LIMIT).await?)) });
     match try_join_all(looks).await {
         Ok(pages) => page(&DeadLetters::new(shell, &pages, only, done, api.clock.now())),
         Err(error) => trouble(shell, &unavailable(&error)),

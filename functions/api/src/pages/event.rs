@@ -8,13 +8,14 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use domain::delivery;
 use domain::ports::EventStory;
+use domain::replay::content_type;
 use lambda::http::problem::Problem;
 use pages::Shell;
 use pages::event::{Event, Payload};
 use pages::payload::pretty;
 
 use super::{page, trouble};
-use crate::events::{PAYLOAD_INLINE, body, content_type, statuses_of, story};
+use crate::events::{PAYLOAD_INLINE, body, statuses_of, story};
 use crate::{Api, not_text};
 
 pub(super) async fn show(
@@ -45,7 +46,7 @@ async fn payload(api: &Api, story: &EventStory) -> Result<Payload, Problem> {
     let Some(bytes) = body(api, story).await? else {
         return Ok(Payload::Hidden("It has expired."));
     };
-    let json = delivery::json_of(&bytes, content_type(story)).ok();
+    let json = delivery::json_of(&bytes, content_type(&story.headers)).ok();
     let text = json.and_then(|json| std::str::from_utf8(&json).map(pretty).ok());
     Ok(text.map_or(Payload::Hidden("It is no text."), Payload::Text))
 }

@@ -2,6 +2,7 @@
 //! of them asks for, and who may see it.
 
 mod commit;
+mod dead_letters;
 mod event;
 mod events;
 mod form;
@@ -57,6 +58,7 @@ pub(crate) fn router(api: Arc<Api>) -> Router<Arc<Api>> {
         .route("/events/head", get(events::head))
         .route("/events/{id}", get(event::show))
         .route("/commits/{owner}/{repository}/{sha}", get(commit::show))
+        .route("/dead-letters", get(dead_letters::show).post(dead_letters::redrive))
         .route("/go", get(go::find))
         .route_layer(middleware::from_fn_with_state(api, readers_only));
     read.route("/help", get(help))

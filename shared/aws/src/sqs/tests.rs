@@ -92,7 +92,9 @@ async fn nothing_to_send_asks_nobody() {
 #[test]
 fn batches_keep_within_count_and_size() {
     let entry = |bytes: usize| Entry { body: "x".repeat(bytes), group: "g".into(), id: "i".into() };
-    let sizes = |entries: &[Entry]| batches(entries).iter().map(|batch| batch.len()).collect::<Vec<_>>();
+    let sizes = |entries: &[Entry]| {
+        batches(entries, |entry| entry.body.len()).iter().map(|batch| batch.len()).collect::<Vec<_>>()
+    };
     let full = queue::MESSAGE_LIMIT;
     assert_eq!(sizes(&[]), [0; 0]);
     assert_eq!(sizes(&[entry(full)]), [1]);
@@ -143,9 +145,10 @@ async fn a_dead_letter_keeps_body_group_and_reason() {
     let sent = r#"{"MessageId":"m","MD5OfMessageBody":"0"}"#;
     let (aws, fifo) = consumer(200, sent).await;
     fifo.dead_letter(&message(Some("g")), "unreadable\0").await.unwrap();
-    let reason = json!({ "reason": { "DataType": "String", "StringValue": "unreadable" } });
+    let text = |value: &str| json!({ "DataType": "String", "StringValue": value });
+    let attributes = json!({ "reason": text("unreadable"), "tries": text("1") });
     let expected = json!({
-        "QueueUrl": "http://sqs/dead", "MessageBody": "{}", "MessageAttributes": reason,
+        "QueueUrl": "http://sqs/dead", "MessageBody": "{}", "MessageAttributes": attributes,
         "MessageGroupId": "g", "MessageDeduplicationId": "m-1"
     });
     assert_eq!(aws.json(), [expected]);

@@ -4,6 +4,7 @@
 //! after the commit ([`Effect`]), except that a message handed out is in flight at once. So a transaction that
 //! fails has left nothing behind but messages to be given back.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use domain::error::PortError;
@@ -266,18 +267,31 @@ impl Books {
         }
     }
 
-    /// Sends up to `max` dead letters back, oldest first. Answers how many.
-    pub(super) fn redrive(&mut self, at: usize, max: usize) -> Sql<usize> {
-        let Some(dead) = self.lines[at].dead else { return Ok(0) };
-        let (mut moved, mut after) = (0, 0);
-        while moved < max
-            && let Some(place) = self.ledger.next_dead(&self.lines[dead].name, after)?
-        {
+    /// How many dead letters a queue has.
+    pub(super) fn dead_count(&self, at: usize) -> u64 {
+        self.lines[at].dead.map_or(0, |dead| self.lines[dead].total)
+    }
+
+    /// Sends up to `max` dead letters back, oldest first: any, or only those among `ids`. Answers which.
+    pub(super) fn redrive(&mut self, at: usize, max: usize, ids: Option<&BTreeSet<i64>>) -> Sql<Vec<i64>> {
+        let Some(dead) = self.lines[at].dead else { return Ok(Vec::new()) };
+        let (mut moved, mut after) = (Vec::new(), 0);
+        while moved.len() < max {
+            // The next that may go: the smallest id that was asked for, or whatever comes next.
+            let from = match ids {
+                None => after,
+                Some(ids) => match ids.range(after + 1..).next() {
+                    Some(id) => id - 1,
+                    None => break,
+                },
+            };
+            let Some(place) = self.ledger.next_dead(&self.lines[dead].name, from)? else { break };
             after = place.id;
+            let wanted = ids.is_none_or(|ids| ids.contains(&place.id));
             // Somebody reads the dead-letter queue as a queue: what they hold is theirs.
-            if !self.lines[dead].holds(place.id, place.group.as_deref()) {
+            if wanted && !self.lines[dead].holds(place.id, place.group.as_deref()) {
                 self.move_to(&place, dead, at, None)?;
-                moved += 1;
+                moved.push(place.id);
             }
         }
         Ok(moved)
@@ -290,7 +304,7 @@ impl Books {
             total: line.total,
             later: self.ledger.later(&line.name, self.now)?.saturating_sub(line.flying_early(self.now) as u64),
             in_flight: line.flying() as u64,
-            dead: line.dead.map_or(0, |dead| self.lines[dead].total),
+            dead: self.dead_count(at),
         })
     }
 

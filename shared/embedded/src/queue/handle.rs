@@ -1,5 +1,6 @@
 //! One queue, as its senders and its consumer hold it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::Duration;
@@ -245,7 +246,19 @@ impl Queue {
     /// When the file fails: then none went.
     pub async fn redrive(&self, max: usize) -> Result<usize, PortError> {
         let at = self.at;
-        self.writer.call(Weight::Change, move |books| books.redrive(at, max)).await
+        Ok(self.writer.call(Weight::Change, move |books| books.redrive(at, max, None)).await?.len())
+    }
+
+    /// The same for those among `ids` only, or for any. Answers the ids they had as dead letters.
+    pub(super) async fn redrive_some(&self, max: usize, ids: Option<BTreeSet<i64>>) -> Result<Vec<i64>, PortError> {
+        let at = self.at;
+        self.writer.call(Weight::Change, move |books| books.redrive(at, max, ids.as_ref())).await
+    }
+
+    /// How many dead letters it has.
+    pub(super) async fn dead_count(&self) -> Result<u64, PortError> {
+        let at = self.at;
+        self.writer.call(Weight::Read, move |books| Ok(books.dead_count(at))).await
     }
 
     /// How many messages stand where. Costs a look at each delayed one, so ask seldom.

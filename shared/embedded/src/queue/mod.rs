@@ -8,6 +8,7 @@
 //! ```text
 //! mod.rs       what callers see: Queues, and the names of its queues
 //! handle.rs    one queue: send, receive, ack, defer, dead letters     ports.rs   the domain's ports over it
+//! dead.rs      the port of dead letters
 //! refusals.rs  what SQS would not take, this does not take either     packed.rs  bodies as they are stored
 //! writer.rs    the thread, its transactions, and what a failure means
 //! books.rs     the verbs, inside a transaction      line.rs   what is in flight      ledger.rs   the SQL
@@ -21,6 +22,7 @@
 //! - A dead letter is moved, not copied, and a redriven message is a new one at the end of its group.
 
 mod books;
+mod dead;
 mod handle;
 mod ledger;
 mod line;
@@ -38,6 +40,7 @@ use domain::error::PortError;
 use domain::ports::Clock;
 use rusqlite::Connection;
 
+pub use self::dead::DeadLetters;
 pub use self::handle::{Counts, DeadLetter, Outgoing, Queue};
 pub use self::ports::Topic;
 use self::writer::{Weight, Writer};

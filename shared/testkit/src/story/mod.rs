@@ -140,6 +140,15 @@ impl Yard {
         http::send("GET", &format!("{}{path}", self.api), &headers, "").await.expect("the API answers")
     }
 
+    /// JSON to the API port, with the key where there is one.
+    pub async fn post(&self, path: &str, body: &Value) -> Reply {
+        let bearer = self.api_key.as_ref().map(|key| format!("Bearer {key}"));
+        let mut headers = vec![("content-type", "application/json")];
+        headers.extend(bearer.iter().map(|bearer| ("authorization", bearer.as_str())));
+        let url = format!("{}{path}", self.api);
+        http::send("POST", &url, &headers, body.to_string()).await.expect("the API answers")
+    }
+
     /// An event as the API shows it.
     pub async fn event(&self, id: &str) -> Value {
         let reply = self.get(&format!("/v1/events/{id}")).await;

@@ -3,6 +3,7 @@
 //! Each function takes a fresh, empty queue. [`queue_contract`](crate::queue_contract) makes a test of each, so
 //! that an adapter cannot pass by leaving one out.
 
+pub mod dead;
 pub mod fifo;
 pub mod refusals;
 pub mod standard;
