@@ -55,6 +55,8 @@ async fn every_sample_of_ingest_is_taken_as_lambda_hands_it_over() {
             secrets: Arc::new(FixedSecrets(Keyring::new(secret.into(), None))),
             bus: published.clone(),
             bodies: published.clone(),
+            meter: Arc::new(lambda::meter::Silent),
+            refused: None,
             clock: Arc::new(ManualClock::default()),
             ids: Arc::new(CountingIds::default()),
             public_url: None,
