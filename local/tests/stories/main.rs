@@ -8,5 +8,6 @@ mod line;
 mod record;
 mod refusals;
 mod server_faults;
+mod shared;
 mod statuses;
 mod yard;
