@@ -13,54 +13,6 @@ async fn report(yard: &Local, repository: &str, state: &str) {
     yard.call_back_openly().about(repository, SHA).status("ci", state, "").accepted().await;
 }
 
-/// A POST of unknown end, then 30 s: it stands once, whatever happened to it.
-async fn stands_once_after(fault: Fault, posts: usize) {
-    let yard = Local::start().await;
-    yard.github().fail(Kind::Post, fault.clone());
-    report(&yard, REPOSITORY, "success").await;
-    yard.idle().await;
-    let rows = yard.rows(REPOSITORY, SHA, "ci").await;
-    assert_eq!(rows[0]["outcome"], "waiting", "{fault:?}");
-    assert!(rows[0]["until"].is_string() && rows[0]["why"].as_str().unwrap().contains("looks at GitHub"), "{rows:?}");
-    yard.later(29).await;
-    let lists = |yard: &Local| yard.github().requests().iter().filter(|seen| seen.kind == Kind::List).count();
-    assert_eq!(lists(&yard), 0, "GitHub gets 30 s to show what it applied");
-    yard.later(20).await;
-    assert_eq!(yard.told(SHA, "ci"), ["success"], "{fault:?}");
-    assert_eq!(yard.outcomes(REPOSITORY, SHA, "ci").await, ["written"], "{fault:?}");
-    let seen = yard.github().requests().iter().filter(|seen| seen.kind == Kind::Post).count();
-    assert_eq!(seen, posts, "{fault:?}");
-    // The next status finds a settled head.
-    report(&yard, REPOSITORY, "failure").await;
-    yard.later(1).await;
-    assert_eq!(yard.told(SHA, "ci"), ["success", "failure"]);
-}
-
-#[tokio::test]
-async fn applied_and_then_reset_is_found_and_not_written_again() {
-    stands_once_after(Fault::ApplyThenClose, 1).await;
-}
-
-#[tokio::test]
-async fn applied_and_then_502_is_found_and_not_written_again() {
-    stands_once_after(Fault::ApplyThenFail(502), 1).await;
-}
-
-#[tokio::test]
-async fn applied_and_then_cut_short_is_found_and_not_written_again() {
-    stands_once_after(Fault::ApplyThenCutShort, 1).await;
-}
-
-#[tokio::test]
-async fn a_502_that_applied_nothing_is_written_after_a_look() {
-    stands_once_after(Fault::Fails(502), 2).await;
-}
-
-#[tokio::test]
-async fn a_reset_that_applied_nothing_is_written_after_a_look() {
-    stands_once_after(Fault::Close, 2).await;
-}
-
 #[tokio::test]
 async fn applied_but_never_answered_is_found_and_not_written_again() {
     let yard = Local::start().await;
@@ -72,35 +24,6 @@ async fn applied_but_never_answered_is_found_and_not_written_again() {
     yard.later(40).await;
     assert_eq!(yard.told(SHA, "ci"), ["success"]);
     assert_eq!(yard.outcomes(REPOSITORY, SHA, "ci").await, ["written"]);
-}
-
-#[tokio::test]
-async fn what_comes_behind_an_unknown_write_waits_for_its_settling() {
-    let yard = Local::start().await;
-    yard.github().fail(Kind::Post, Fault::ApplyThenClose);
-    report(&yard, REPOSITORY, "pending").await;
-    yard.idle().await;
-    yard.advance(1);
-    report(&yard, REPOSITORY, "success").await;
-    yard.idle().await;
-    assert_eq!(yard.told(SHA, "ci"), ["pending"], "one after the other within a context");
-    yard.later(60).await;
-    yard.later(60).await;
-    assert_eq!(yard.told(SHA, "ci"), ["pending", "success"]);
-    assert_eq!(yard.outcomes(REPOSITORY, SHA, "ci").await, ["written", "written"]);
-}
-
-#[tokio::test]
-async fn nobody_listening_is_certain_and_needs_no_look() {
-    let yard = Local::start().await;
-    yard.github().stop().await;
-    report(&yard, REPOSITORY, "success").await;
-    yard.idle().await;
-    assert!(yard.rows(REPOSITORY, SHA, "ci").await[0]["why"].as_str().unwrap().contains("could not be reached"));
-    yard.github().restart().await.unwrap();
-    yard.later(5).await;
-    assert_eq!(yard.told(SHA, "ci"), ["success"]);
-    assert!(yard.github().requests().iter().all(|seen| seen.kind == Kind::Post), "no look at the list");
 }
 
 #[tokio::test]
@@ -131,36 +54,6 @@ async fn a_429_pauses_its_credential_and_no_other() {
     yard.later(101).await;
     assert_eq!(yard.github().statuses("octo-org/other", SHA).len(), 1);
     assert_eq!(yard.told(SHA, "ci").last().map(String::as_str), Some("success"));
-}
-
-#[tokio::test]
-async fn what_waits_out_a_pause_behind_a_newer_one_is_skipped() {
-    let yard = Local::start().await;
-    yard.github().fail(Kind::Post, Fault::TooMany { retry_after: 60 });
-    report(&yard, REPOSITORY, "pending").await;
-    yard.idle().await;
-    for state in ["failure", "error", "success"] {
-        yard.advance(1);
-        report(&yard, REPOSITORY, state).await;
-        yard.idle().await;
-    }
-    yard.later(57).await;
-    assert_eq!(yard.told(SHA, "ci"), ["success"], "one request after the pause, not four");
-    let outcomes = yard.outcomes(REPOSITORY, SHA, "ci").await;
-    assert_eq!(outcomes, ["superseded", "superseded", "superseded", "written"]);
-}
-
-#[tokio::test]
-async fn a_primary_limit_is_waited_out_until_its_reset() {
-    let yard = Local::start().await;
-    let reset = "2026-03-02T10:10:00Z".parse::<jiff::Timestamp>().unwrap().as_second();
-    yard.github().fail(Kind::Post, Fault::RateLimited { reset });
-    report(&yard, REPOSITORY, "success").await;
-    yard.idle().await;
-    yard.later(599).await;
-    assert_eq!(yard.github().requests().len(), 1);
-    yard.later(5).await;
-    assert_eq!(yard.told(SHA, "ci"), ["success"]);
 }
 
 #[tokio::test]
@@ -241,24 +134,4 @@ async fn the_1001st_status_of_a_context_is_refused_with_words() {
     let row = yard.rows(REPOSITORY, SHA, "ci").await.remove(0);
     assert_eq!((&row["outcome"], &row["reason"]), (&json!("refused"), &json!("github_status_limit")));
     assert!(row["why"].as_str().unwrap().contains("push a new commit"), "{}", row["why"]);
-}
-
-#[tokio::test]
-async fn what_stands_behind_a_waiting_status_says_that_it_waits() {
-    let yard = Local::start().await;
-    yard.github().stop().await;
-    // Both are in the queue before the first is tried: one request, two statuses of one context.
-    yard.call_back_openly()
-        .about(REPOSITORY, SHA)
-        .status("ci", "pending", "first")
-        .status("ci", "success", "second")
-        .accepted()
-        .await;
-    yard.idle().await;
-    let rows = yard.rows(REPOSITORY, SHA, "ci").await;
-    let words: Vec<_> = rows.iter().map(|row| (row["outcome"].as_str().unwrap(), row["until"].is_string())).collect();
-    assert_eq!(words, [("waiting", true), ("waiting", true)]);
-    yard.github().restart().await.unwrap();
-    yard.later(10).await;
-    assert_eq!(yard.told(SHA, "ci"), ["pending", "success"]);
 }

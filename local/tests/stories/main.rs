@@ -11,5 +11,6 @@ mod record;
 mod refusals;
 mod replays;
 mod server_faults;
+mod shared;
 mod statuses;
 mod yard;

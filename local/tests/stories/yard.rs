@@ -6,10 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use domain::ports::Clock;
 use domain::secrets::Keyring;
 use embedded::folder::DataFolder;
 use github::Tokens;
 use hookyard::gateway::{Config, Gateway, Storage, World};
+use jiff::Timestamp;
 use standin::ci::Ci;
 use standin::github::{Github, Token};
 use testkit::clock::{CountingIds, ManualClock};
@@ -66,6 +68,10 @@ impl Control for Here {
 
     fn advance(&self, seconds: i64) {
         self.clock.advance(seconds);
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 }
 

@@ -89,3 +89,9 @@ async fn a_folder_that_is_gone_is_a_failure_that_may_pass() {
     let failed = bodies.put(&key("k"), Bytes::from("the body itself")).await.unwrap_err();
     assert!(failed.is_transient() && !failed.to_string().contains("the body itself"), "{failed}");
 }
+
+#[tokio::test]
+async fn they_hold_what_every_store_of_bodies_holds() {
+    let folder = TempDir::new().unwrap();
+    testkit::contract::bodies::holds(&Bodies::open(folder.path()).unwrap(), "suite/").await;
+}

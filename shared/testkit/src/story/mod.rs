@@ -17,6 +17,7 @@ mod delivery;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use serde_json::Value;
 use standin::ci::{Call, Ci};
 use standin::github::Github;
@@ -35,6 +36,12 @@ pub trait Control: Send + Sync {
     async fn idle(&self);
     /// Moves time on.
     fn advance(&self, seconds: i64);
+    /// What time it is for the gateway.
+    fn now(&self) -> Timestamp;
+    /// So many seconds may have gone by of themselves since a story last looked.
+    fn slack(&self) -> i64 {
+        0
+    }
 }
 
 /// A gateway and the two ends it talks to.
@@ -49,6 +56,10 @@ pub struct Yard {
     pub server_secret: String,
     /// Sent as bearer with every question to the API, where one is needed.
     pub api_key: Option<String>,
+    /// Base of links to the pages; by default the API's.
+    pub pages: String,
+    /// Base of the call-back address; by default the API's.
+    pub call_backs: String,
     github: Arc<Github>,
     server: Arc<Ci>,
     control: Arc<dyn Control>,
@@ -58,6 +69,8 @@ impl Yard {
     /// Puts one together around a running gateway.
     pub fn new(github: Arc<Github>, server: Arc<Ci>, control: Arc<dyn Control>, webhooks: String, api: String) -> Self {
         Self {
+            pages: api.clone(),
+            call_backs: api.clone(),
             webhooks,
             api,
             secret: delivery::sample_secret(),
@@ -87,6 +100,26 @@ impl Yard {
     /// Moves time on.
     pub fn advance(&self, seconds: i64) {
         self.control.advance(seconds);
+    }
+
+    /// What time it is for the gateway.
+    pub fn now(&self) -> Timestamp {
+        self.control.now()
+    }
+
+    /// So many seconds may have gone by of themselves since a story last looked.
+    pub fn slack(&self) -> i64 {
+        self.control.slack()
+    }
+
+    /// Moves time on to just before so many seconds from the last look, and waits for what has become due.
+    pub async fn nearly(&self, seconds: i64) {
+        self.later(seconds - 1 - self.control.slack()).await;
+    }
+
+    /// Moves on what [`Self::nearly`] left out, and waits for what has become due.
+    pub async fn and_now(&self) {
+        self.later(1 + self.control.slack()).await;
     }
 
     /// Moves time on, and waits for what has become due.
@@ -131,6 +164,15 @@ impl Yard {
     /// A call-back without any bearer.
     pub fn call_back_openly(&self) -> CallBack<'_> {
         CallBack::new(self)
+    }
+
+    /// A call-back with the key, where there is one: by nobody's run.
+    pub fn call_back_by_key(&self) -> CallBack<'_> {
+        let open = CallBack::new(self);
+        match &self.api_key {
+            Some(key) => open.bearer(key),
+            None => open,
+        }
     }
 
     /// A question to the API port, with the key where there is one.

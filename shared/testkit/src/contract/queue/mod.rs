@@ -118,25 +118,60 @@ async fn ack_all(queue: &dyn QueueUnderTest, messages: &[Message]) {
     }
 }
 
+/// Hands every function of the suite to a macro, module by module, behind whatever else it is to be handed:
+/// `$each! { …; standard: [function, function,] }`. The module says which kind of queue the functions are for;
+/// `refusals` has functions for both.
+#[macro_export]
+macro_rules! every_queue_case {
+    ($each:path $(, $more:tt)*) => {
+        $each! { $($more)*; standard standard: [
+            every_message_comes_until_it_is_acknowledged,
+            in_flight_is_hidden_until_the_time_out,
+            a_stale_handle_deletes_nothing,
+            deferred_is_hidden_until_its_time,
+            dead_letters_are_kept_and_redriven,
+            a_batch_takes_what_is_fit,
+            bodies_come_back_exactly,
+        ] }
+        $each! { $($more)*; fifo fifo: [
+            a_group_comes_in_order,
+            a_group_in_flight_is_handed_out_no_further,
+            groups_do_not_wait_for_each_other,
+            a_deferred_head_blocks_its_group_only,
+            a_group_goes_on_where_it_failed,
+            a_head_given_back_waits_for_those_behind_it,
+            a_message_behind_the_head_keeps_its_own_deferral,
+            a_time_out_starts_the_group_again,
+            a_stale_handle_is_refused,
+            the_same_id_is_sent_once,
+            a_dead_letter_frees_its_group,
+            redriven_messages_keep_their_order,
+        ] }
+        $each! { $($more)*; standard refusals: [standard_refuses,] }
+        $each! { $($more)*; fifo refusals: [fifo_refuses, fifo_takes_what_is_allowed,] }
+    };
+}
+
 /// Makes a test of each function of the suite. Both arguments are expressions that make a future of a fresh
 /// queue: the first a standard one, the second a FIFO one.
 #[macro_export]
 macro_rules! queue_contract {
     ($standard:expr, $fifo:expr) => {
-        $crate::queue_contract!(@each standard $standard;
-            every_message_comes_until_it_is_acknowledged, in_flight_is_hidden_until_the_time_out,
-            a_stale_handle_deletes_nothing, deferred_is_hidden_until_its_time, dead_letters_are_kept_and_redriven,
-            a_batch_takes_what_is_fit, bodies_come_back_exactly);
-        $crate::queue_contract!(@each fifo $fifo;
-            a_group_comes_in_order, a_group_in_flight_is_handed_out_no_further, groups_do_not_wait_for_each_other,
-            a_deferred_head_blocks_its_group_only, a_group_goes_on_where_it_failed,
-            a_head_given_back_waits_for_those_behind_it, a_message_behind_the_head_keeps_its_own_deferral, a_time_out_starts_the_group_again,
-            a_stale_handle_is_refused, the_same_id_is_sent_once, a_dead_letter_frees_its_group,
-            redriven_messages_keep_their_order);
-        $crate::queue_contract!(@each refusals $standard; standard_refuses);
-        $crate::queue_contract!(@each refusals $fifo; fifo_refuses, fifo_takes_what_is_allowed);
+        $crate::every_queue_case!($crate::queue_contract_tests, { $standard }, { $fifo });
     };
-    (@each $module:ident $fresh:expr; $($name:ident),+) => {
+}
+
+/// What [`queue_contract`](crate::queue_contract) makes of a module.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! queue_contract_tests {
+    ($standard:block $fifo:block; standard $module:ident: [$($name:ident,)+]) => {
+        $crate::queue_contract_tests!(@each $standard $module [$($name,)+]);
+    };
+    ($standard:block $fifo:block; fifo $module:ident: [$($name:ident,)+]) => {
+        $crate::queue_contract_tests!(@each $fifo $module [$($name,)+]);
+    };
+    (@each $fresh:block $module:ident [$($name:ident,)+]) => {
         $(
             #[tokio::test]
             async fn $name() {

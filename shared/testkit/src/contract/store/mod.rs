@@ -113,11 +113,11 @@ pub fn permanent<T: std::fmt::Debug>(answer: Result<T, PortError>) -> String {
     }
 }
 
-/// Makes a test of every case. `$fresh` is an async function that returns a new, empty [`Table`].
+/// Hands every case to a macro, file by file, behind whatever else it is to be handed: `$each! { …; file: [case,] }`.
 #[macro_export]
-macro_rules! store_contract {
-    ($fresh:path) => {
-        $crate::store_contract!(@cases $fresh, events: [
+macro_rules! every_store_case {
+    ($each:path $(, $more:tt)*) => {
+        $each! { $($more)*; events: [
             a_new_event_is_recorded_whole,
             any_text_comes_back_as_it_was,
             a_large_body_is_named_not_held,
@@ -127,16 +127,16 @@ macro_rules! store_contract {
             an_older_receipt_is_listed_but_not_shown,
             an_event_that_came_in_between_is_looked_up_again,
             what_has_expired_is_gone_and_may_come_again,
-        ]);
-        $crate::store_contract!(@cases $fresh, runs: [
+        ] }
+        $each! { $($more)*; runs: [
             of_two_who_begin_one_wins,
             of_two_who_save_one_wins,
             transitions_are_those_of_the_domain,
             the_event_follows_its_run,
             an_older_run_is_saved_but_not_shown,
             a_run_nobody_began_cannot_be_saved,
-        ]);
-        $crate::store_contract!(@cases $fresh, lists: [
+        ] }
+        $each! { $($more)*; lists: [
             pages_show_every_event_once_and_newest_first,
             filters_hold_on_every_page,
             long_silence_loses_nothing_and_ends_no_page,
@@ -145,8 +145,8 @@ macro_rules! store_contract {
             lists_show_what_attempts_came_to,
             every_event_is_in_a_list_and_in_that_of_its_repository,
             an_empty_table_has_an_empty_list,
-        ]);
-        $crate::store_contract!(@cases $fresh, statuses: [
+        ] }
+        $each! { $($more)*; statuses: [
             a_status_comes_back_as_it_was,
             a_status_that_ended_never_waits_again,
             statuses_are_listed_newest_accepted_first,
@@ -154,14 +154,28 @@ macro_rules! store_contract {
             a_head_is_changed_by_one_at_a_time,
             heads_of_different_contexts_are_apart,
             statuses_and_heads_expire,
-        ]);
-        $crate::store_contract!(@cases $fresh, rows: [
+        ] }
+        $each! { $($more)*; rows: [
             a_server_is_changed_by_one_at_a_time,
             a_pause_only_grows,
             the_table_answers,
-        ]);
+        ] }
     };
-    (@cases $fresh:path, $module:ident: [$($case:ident,)*]) => {
+}
+
+/// Makes a test of every case. `$fresh` is an async function that returns a new, empty [`Table`].
+#[macro_export]
+macro_rules! store_contract {
+    ($fresh:tt) => {
+        $crate::every_store_case!($crate::store_contract_tests, $fresh);
+    };
+}
+
+/// What [`store_contract`](crate::store_contract) makes of a file.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! store_contract_tests {
+    ($fresh:tt; $module:ident: [$($case:ident,)*]) => {
         $(
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $case() {

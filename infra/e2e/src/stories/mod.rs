@@ -1,0 +1,6 @@
+//! What only AWS has: its faults, its limits, its secrets.
+
+pub mod bodies;
+pub mod queues;
+pub mod secrets;
+pub mod services;
