@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use domain::ports::{BodyReader, BodyWriter, Clock, EventReader, GithubStatuses, Ids, Secrets, YourServer};
-use domain::secrets::{FixedSecrets, Keyring};
 use embedded::bodies::Bodies;
 use embedded::engine::Engine;
 use embedded::folder::DataFolder;
@@ -56,9 +55,9 @@ pub struct Config {
     /// Base of call-back URLs and links; by default the API port.
     pub public_url: Option<Url>,
     /// The API key.
-    pub api_key: Option<Keyring>,
+    pub api_key: Option<Arc<dyn Secrets>>,
     /// Webhook secrets.
-    pub github_secret: Keyring,
+    pub github_secret: Arc<dyn Secrets>,
     /// Tokens that write statuses.
     pub github_tokens: Tokens,
     /// Base of GitHub's API.
@@ -66,9 +65,9 @@ pub struct Config {
     /// Where events are sent.
     pub your_server_url: Option<Url>,
     /// Signs what is sent there.
-    pub your_server_secret: Keyring,
+    pub your_server_secret: Arc<dyn Secrets>,
     /// Signs call-back tokens.
-    pub callback_secret: Keyring,
+    pub callback_secret: Arc<dyn Secrets>,
     /// Life of a call-back token.
     pub callback_ttl: Duration,
     /// Where everything is kept.
@@ -121,7 +120,6 @@ impl Gateway {
             Some(url) => url.as_str().trim_end_matches('/').to_owned(),
             None => format!("http://{}", SocketAddr::new(reachable(config.host), api_at.port())),
         };
-        let callback_secrets: Arc<dyn Secrets> = Arc::new(FixedSecrets(config.callback_secret));
         let server: Option<Arc<dyn YourServer>> = match &config.your_server_url {
             None => None,
             Some(url) => Some(Arc::new(Server::new(url.clone(), clock.clone())?)),
@@ -130,7 +128,7 @@ impl Gateway {
             Arc::new(Github::new(&config.github_api_url, config.github_tokens, clock.clone())?);
 
         let ingest = Arc::new(ingest::Ingest {
-            secrets: Arc::new(FixedSecrets(config.github_secret)),
+            secrets: config.github_secret,
             bus: Arc::new(queues.topic(&[FANOUT])?),
             bodies: bodies.clone() as Arc<dyn BodyWriter>,
             clock: clock.clone(),
@@ -144,11 +142,11 @@ impl Gateway {
             bodies: bodies.clone(),
             server,
             statuses: Arc::new(statuses_queue.clone()),
-            server_secrets: Arc::new(FixedSecrets(config.your_server_secret)),
-            callback_secrets: callback_secrets.clone(),
+            server_secrets: config.your_server_secret,
+            callback_secrets: config.callback_secret.clone(),
             clock: clock.clone(),
         };
-        let call_back = CallBack { url: format!("{public_url}/v1/statuses"), ttl: config.callback_ttl };
+        let call_back = CallBack::under(&public_url, config.callback_ttl);
         let mut fanout: Arc<dyn HandleMessage> = Arc::new(Fanout::new(ports, call_back));
         if let Some(watcher) = watch {
             fanout = Arc::new(Watched::new(fanout, store.clone(), watcher));
@@ -158,9 +156,9 @@ impl Gateway {
             reader: store.clone() as Arc<dyn EventReader>,
             bodies: bodies.clone() as Arc<dyn BodyReader>,
             statuses: Arc::new(statuses_queue.clone()),
-            callback_secrets,
+            callback_secrets: config.callback_secret,
             open: config.api_key.is_none() && config.host.is_loopback(),
-            api_key: config.api_key.map(|keys| Arc::new(FixedSecrets(keys)) as Arc<dyn Secrets>),
+            api_key: config.api_key,
             clock: clock.clone(),
             ids,
         });

@@ -63,6 +63,13 @@ pub struct Fanout {
     call_back: CallBack,
 }
 
+impl CallBack {
+    /// At the API with that base.
+    pub fn under(base: &str, ttl: Duration) -> Self {
+        Self { url: format!("{}/v1/statuses", base.trim_end_matches('/')), ttl }
+    }
+}
+
 impl Fanout {
     /// A fanout over its ports.
     pub fn new(ports: Ports, call_back: CallBack) -> Self {

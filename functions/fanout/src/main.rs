@@ -1,11 +1,11 @@
 //! The `fanout` function on AWS: one handler on its queue.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use aws::{client, s3::Bucket, sqs::Consumer, sqs::Statuses, ssm::Parameter};
+use domain::webhook;
 use fanout::{CallBack, Fanout, Ports, settings::Settings};
-use lambda::{clock::SystemClock, sqs::run_sqs, telemetry};
+use lambda::{clock::SystemClock, secrets::Kept, sqs::run_sqs, telemetry};
 use server::YourServer;
 use store::Store;
 
@@ -18,6 +18,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let clock = Arc::new(SystemClock);
     let store = Arc::new(Store::new(client::dynamodb(&config), settings.table, clock.clone()));
     let server = settings.your_server_url.map(|url| YourServer::new(url, clock.clone())).transpose()?;
+    let server_secrets = Kept::new(Parameter::new(&config, settings.your_server_secret_parameter), clock.clone());
+    let server_secrets = Arc::new(server_secrets.checked(webhook::check_secret));
+    let callback_secrets =
+        Arc::new(Kept::new(Parameter::new(&config, settings.callback_secret_parameter), clock.clone()));
+    tokio::join!(server_secrets.fetch(), callback_secrets.fetch());
     let ports = Ports {
         log: store.clone(),
         servers: store.clone(),
@@ -25,12 +30,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         bodies: Arc::new(Bucket::new(&config, settings.bodies_bucket)),
         server: server.map(|server| Arc::new(server) as _),
         statuses: Arc::new(Statuses::new(&config, settings.statuses_queue_url)),
-        server_secrets: Parameter::fetched(&config, settings.your_server_secret_parameter, clock.clone()).await,
-        callback_secrets: Parameter::fetched(&config, settings.callback_secret_parameter, clock.clone()).await,
+        server_secrets,
+        callback_secrets,
         clock: clock.clone(),
     };
-    let url = format!("{}/v1/statuses", settings.public_url.as_str().trim_end_matches('/'));
-    let fanout = Fanout::new(ports, CallBack { url, ttl: settings.callback_ttl });
+    let fanout = Fanout::new(ports, CallBack::under(settings.public_url.as_str(), settings.callback_ttl));
     let inbox = Consumer::new(&config, settings.queue_url, settings.dead_letter_queue_url, clock.clone());
     run_sqs(Arc::new(fanout), Arc::new(inbox), clock).await
 }

@@ -6,6 +6,8 @@
 
 mod accept;
 mod body;
+#[cfg(feature = "main")]
+pub mod front;
 pub mod settings;
 
 use std::sync::Arc;

@@ -3,10 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use aws::{client, s3::Bucket, sns::Topic, ssm::Parameter};
-use axum::{extract::Request, middleware::map_request};
-use ingest::{Ingest, PublicBase, settings::Settings};
-use lambda::{clock::SystemClock, http::guard::Hosts, ids::UuidIds, telemetry};
-use lambda_http::request::RequestContext;
+use axum::middleware::map_request;
+use ingest::{Ingest, front::public_base, settings::Settings};
+use lambda::{clock::SystemClock, http::guard::Hosts, ids::UuidIds, secrets::Kept, telemetry};
 
 #[tokio::main]
 #[expect(clippy::disallowed_methods, reason = "mains hand the environment to the settings")]
@@ -15,8 +14,10 @@ async fn main() -> Result<(), lambda_http::Error> {
     let settings = Settings::from_lookup(|name| std::env::var(name).ok()).unwrap_or_else(|error| error.exit());
     // GitHub waits ten seconds for an answer.
     let config = client::config(Duration::from_secs(8)).await;
+    let secrets = Kept::new(Parameter::new(&config, settings.secret_parameter), Arc::new(SystemClock));
+    secrets.fetch().await;
     let ingest = Ingest {
-        secrets: Parameter::fetched(&config, settings.secret_parameter, Arc::new(SystemClock)).await,
+        secrets: Arc::new(secrets),
         bus: Arc::new(Topic::new(&config, settings.topic_arn)),
         bodies: Arc::new(Bucket::new(&config, settings.bodies_bucket)),
         clock: Arc::new(SystemClock),
@@ -24,16 +25,4 @@ async fn main() -> Result<(), lambda_http::Error> {
         public_url: settings.public_url.map(String::from),
     };
     lambda_http::run(ingest::router(Arc::new(ingest), Hosts::fronted()).layer(map_request(public_base))).await
-}
-
-/// API Gateway tells by which name it was called.
-async fn public_base(mut request: Request) -> Request {
-    let context = request.extensions().get::<RequestContext>();
-    if let Some(RequestContext::ApiGatewayV2(context)) = context
-        && let Some(domain) = &context.domain_name
-    {
-        let base = PublicBase(format!("https://{domain}"));
-        request.extensions_mut().insert(base);
-    }
-    request
 }

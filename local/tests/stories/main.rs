@@ -7,6 +7,7 @@ mod github_faults;
 mod line;
 mod record;
 mod refusals;
+mod rotation;
 mod server_faults;
 mod statuses;
 mod yard;

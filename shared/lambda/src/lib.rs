@@ -6,6 +6,7 @@ pub mod batch;
 pub mod clock;
 pub mod http;
 pub mod ids;
+pub mod secrets;
 pub mod settings;
 pub mod sqs;
 pub mod telemetry;

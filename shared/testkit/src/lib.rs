@@ -2,4 +2,5 @@
 
 pub mod clock;
 pub mod contract;
+pub mod secrets;
 pub mod story;
