@@ -8,13 +8,14 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::settings::{DOT_ENV, Environment, Settings};
 use crate::terminal::{Color, Style, note, tell};
-use crate::{demo, send, serve};
+use crate::{demo, secrets, send, serve};
 
-/// 0 done · 1 tried and failed · 2 usage or settings · 5 gateway not reachable · 130 interrupted
+/// 0 done · 1 tried and failed · 2 usage or settings · 3 not found · 5 gateway not reachable · 130 interrupted
 pub(crate) mod exit {
     pub(crate) const DONE: u8 = 0;
     pub(crate) const FAILED: u8 = 1;
     pub(crate) const USAGE: u8 = 2;
+    pub(crate) const NOT_FOUND: u8 = 3;
     pub(crate) const UNREACHABLE: u8 = 5;
     pub(crate) const INTERRUPTED: u8 = 130;
 }
@@ -23,7 +24,7 @@ pub(crate) mod exit {
 #[derive(Debug, Parser)]
 #[command(name = "hookyard", version, propagate_version = true, max_term_width = 100)]
 #[command(after_help = "Settings come from the environment, or from a .env file in this folder (see .env.example).\n\
-Exit codes: 0 done, 1 tried and failed, 2 usage or settings, 5 gateway not reachable, 130 interrupted.\n\n\
+Exit codes: 0 done, 1 tried and failed, 2 usage or settings, 3 not found, 5 gateway not reachable, 130 interrupted.\n\n\
 First time here? Run: hookyard demo")]
 pub struct Arguments {
     /// When to colour what is printed
@@ -67,6 +68,11 @@ hookyard send events/pull_request.opened.json --event pull_request\n  \
 hookyard send events/push.branch.json --event push --form\n  \
 curl … | hookyard send - --event push")]
     Send(Box<send::Send>),
+    /// Set or rotate the secrets of a stack on AWS
+    ///
+    /// They stand in the parameter store, and are written through the AWS command line. A gateway on one machine needs
+    /// none of this: its secrets are settings, or files in its data folder.
+    Secrets(Box<secrets::Secrets>),
     /// Print a completion script for your shell
     ///
     /// For bash: hookyard completions bash > ~/.local/share/bash-completion/completions/hookyard
@@ -81,7 +87,7 @@ pub async fn run(arguments: Arguments) -> ExitCode {
     let read = match &arguments.command {
         Command::Serve(_) | Command::Send(_) => Environment::read(&PathBuf::from(DOT_ENV)),
         // These work with nothing set, so a fault in somebody's .env is no concern of theirs.
-        Command::Demo(_) | Command::Completions { .. } => Ok(Environment::without_file()),
+        Command::Demo(_) | Command::Secrets(_) | Command::Completions { .. } => Ok(Environment::without_file()),
     };
     let environment = match read {
         Ok(environment) => environment,
@@ -112,6 +118,7 @@ pub async fn run(arguments: Arguments) -> ExitCode {
             Ok(settings) => send.run(&settings, style).await,
             Err(code) => code,
         },
+        Command::Secrets(secrets) => secrets.run(style, &environment).await,
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "hookyard", &mut script);

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use domain::ports::{BodyReader, BodyWriter, Clock, EventReader, GithubStatuses, Ids, Secrets, YourServer};
-use domain::secrets::{FixedSecrets, Keyring};
 use embedded::bodies::Bodies;
 use embedded::engine::Engine;
 use embedded::folder::DataFolder;
@@ -58,9 +57,9 @@ pub struct Config {
     /// Base of call-back URLs and links; by default the API port.
     pub public_url: Option<Url>,
     /// The API key.
-    pub api_key: Option<Keyring>,
+    pub api_key: Option<Arc<dyn Secrets>>,
     /// Webhook secrets.
-    pub github_secret: Keyring,
+    pub github_secret: Arc<dyn Secrets>,
     /// Tokens that write statuses.
     pub github_tokens: Tokens,
     /// Base of GitHub's API.
@@ -68,9 +67,9 @@ pub struct Config {
     /// Where events are sent.
     pub your_server_url: Option<Url>,
     /// Signs what is sent there.
-    pub your_server_secret: Keyring,
+    pub your_server_secret: Arc<dyn Secrets>,
     /// Signs call-back tokens.
-    pub callback_secret: Keyring,
+    pub callback_secret: Arc<dyn Secrets>,
     /// Life of a call-back token.
     pub callback_ttl: Duration,
     /// Where everything is kept.
@@ -123,7 +122,6 @@ impl Gateway {
             Some(url) => url.as_str().trim_end_matches('/').to_owned(),
             None => format!("http://{}", SocketAddr::new(reachable(config.host), api_at.port())),
         };
-        let callback_secrets: Arc<dyn Secrets> = Arc::new(FixedSecrets(config.callback_secret));
         let server: Option<Arc<dyn YourServer>> = match &config.your_server_url {
             None => None,
             Some(url) => Some(Arc::new(Server::new(url.clone(), clock.clone())?)),
@@ -134,7 +132,7 @@ impl Gateway {
         let open = config.api_key.is_none() && config.host.is_loopback();
         let refused = Arc::new(Refusals::new(clock.clone()));
         let ingest = Arc::new(ingest::Ingest {
-            secrets: Arc::new(FixedSecrets(config.github_secret)),
+            secrets: config.github_secret,
             bus: Arc::new(queues.topic(&[FANOUT])?),
             bodies: bodies.clone() as Arc<dyn BodyWriter>,
             clock: clock.clone(),
@@ -150,11 +148,11 @@ impl Gateway {
             bodies: bodies.clone(),
             server,
             statuses: Arc::new(statuses_queue.clone()),
-            server_secrets: Arc::new(FixedSecrets(config.your_server_secret)),
-            callback_secrets: callback_secrets.clone(),
+            server_secrets: config.your_server_secret,
+            callback_secrets: config.callback_secret.clone(),
             clock: clock.clone(),
         };
-        let call_back = CallBack { url: format!("{public_url}/v1/statuses"), ttl: config.callback_ttl };
+        let call_back = CallBack::under(&public_url, config.callback_ttl);
         let mut fanout: Arc<dyn HandleMessage> = Arc::new(Fanout::new(ports, call_back, Arc::new(Silent)));
         if let Some(watcher) = watch {
             fanout = Arc::new(Watched::new(fanout, store.clone(), watcher));
@@ -166,10 +164,10 @@ impl Gateway {
             statuses: Arc::new(statuses_queue.clone()),
             bus: Arc::new(queues.topic(&[FANOUT])?),
             dead_letters: Arc::new(DeadLetters::new(&queues)?),
-            callback_secrets,
+            callback_secrets: config.callback_secret,
             open,
             refused: Some(refused),
-            api_key: config.api_key.map(|keys| Arc::new(FixedSecrets(keys)) as Arc<dyn Secrets>),
+            api_key: config.api_key,
             clock: clock.clone(),
             ids,
             site: api::Site {

@@ -8,6 +8,7 @@ pub mod cli;
 mod demo;
 pub mod gateway;
 mod listener;
+mod secrets;
 mod send;
 mod serve;
 pub mod settings;

@@ -133,7 +133,8 @@ fn prepare(settings: Settings) -> Result<(Banner, Config), OpenError> {
     let server_secret = made(&settings.your_server_secret, SecretName::YourServer)?;
     let callback_secret = made(&settings.callback_secret, SecretName::Callback)?;
     let keyring = |configured: Option<Keyring>, made: &Option<FolderSecret>| {
-        configured.or_else(|| made.as_ref().map(|secret| Keyring::new(secret.value.clone(), None)))
+        let keys = configured.or_else(|| made.as_ref().map(|secret| Keyring::new(secret.value.clone(), None)));
+        keys.map(Keyring::fixed)
     };
     let banner = Banner {
         data: settings.data.display().to_string(),
@@ -150,7 +151,7 @@ fn prepare(settings: Settings) -> Result<(Banner, Config), OpenError> {
         webhook_port: settings.webhook_port,
         api_port: settings.api_port,
         public_url: settings.public_url,
-        api_key: settings.api_key,
+        api_key: settings.api_key.map(Keyring::fixed),
         github_secret: keyring(settings.github_secret, &github_secret).ok_or_else(incomplete)?,
         github_tokens: settings.github_token.map_or_else(Tokens::none, Tokens::one),
         github_api_url: settings.github_api_url,

@@ -45,6 +45,7 @@ pub fn of_function(tree: &Tree, name: &str, is_adapter: &dyn Fn(&str) -> bool) -
     let mut wiring = Wiring::default();
     let mut called = BTreeSet::new();
     let mut named = BTreeSet::new();
+    let mut owners = BTreeSet::new();
     for (path, _) in tree.rust().filter(|(path, _)| path.starts_with(&own) && !path.ends_with("tests.rs")) {
         let file = parsed(tree, path)?;
         let mut reader = Reader {
@@ -54,9 +55,11 @@ pub fn of_function(tree: &Tree, name: &str, is_adapter: &dyn Fn(&str) -> bool) -
             found: Wiring::default(),
             called: BTreeSet::new(),
             named: BTreeSet::new(),
+            owners: BTreeSet::new(),
         };
         reader.visit_file(&file);
-        let Reader { found, called: calls, named: names, .. } = reader;
+        let Reader { found, called: calls, named: names, owners: types, .. } = reader;
+        owners.extend(types);
         wiring.ports.extend(found.ports);
         if !found.made.is_empty() {
             wiring.methods.extend(found.methods);
@@ -65,14 +68,20 @@ pub fn of_function(tree: &Tree, name: &str, is_adapter: &dyn Fn(&str) -> bool) -
         called.extend(calls);
         named.extend(names);
     }
-    // The batch loop and the adapters between hold ports for the function.
+    // The batch loop, what else it makes of shared/lambda, and the adapters between hold ports for the function.
     for (path, _) in tree.rust().filter(|(path, _)| path.starts_with("shared/lambda/src/")) {
         for item in parsed(tree, path)?.items {
-            if let Item::Fn(function) = item
+            if let Item::Fn(function) = &item
                 && called.contains(&function.sig.ident.to_string())
             {
                 let mut ports = Ports(BTreeSet::new());
                 ports.visit_signature(&function.sig);
+                wiring.ports.extend(ports.0);
+            } else if let Item::Struct(held) = &item
+                && owners.contains(&held.ident.to_string())
+            {
+                let mut ports = Ports(BTreeSet::new());
+                ports.visit_item_struct(held);
                 wiring.ports.extend(ports.0);
             }
         }
@@ -183,6 +192,8 @@ struct Reader<'a> {
     called: BTreeSet<String>,
     /// The first names of paths: crates among them.
     named: BTreeSet<String>,
+    /// The types whose functions are called.
+    owners: BTreeSet<String>,
 }
 
 impl Reader<'_> {
@@ -242,9 +253,10 @@ impl<'ast> Visit<'ast> for Reader<'_> {
             let (last, owner) = (names.next().unwrap_or_default(), names.next().unwrap_or_default());
             if (self.is_adapter)(&owner) {
                 let variables = call.args.iter().map(|argument| self.variables(argument)).collect();
-                self.found.made.push(Made { adapter: owner, constructor: last.clone(), variables });
+                self.found.made.push(Made { adapter: owner.clone(), constructor: last.clone(), variables });
             }
             self.called.insert(last);
+            self.owners.insert(owner);
         }
         visit::visit_expr_call(self, call);
     }
@@ -284,6 +296,7 @@ impl<'ast> Visit<'ast> for Reader<'_> {
                     found: Wiring::default(),
                     called: BTreeSet::new(),
                     named: BTreeSet::new(),
+                    owners: BTreeSet::new(),
                 };
                 inner.visit_expr(&argument);
                 self.found.ports.extend(inner.found.ports);
@@ -291,6 +304,7 @@ impl<'ast> Visit<'ast> for Reader<'_> {
                 self.found.methods.extend(inner.found.methods);
                 self.called.extend(inner.called);
                 self.named.extend(inner.named);
+                self.owners.extend(inner.owners);
             }
         }
     }

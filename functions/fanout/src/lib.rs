@@ -65,6 +65,13 @@ pub struct Fanout {
     meter: Arc<dyn Meter>,
 }
 
+impl CallBack {
+    /// At the API with that base.
+    pub fn under(base: &str, ttl: Duration) -> Self {
+        Self { url: format!("{}/v1/statuses", base.trim_end_matches('/')), ttl }
+    }
+}
+
 impl Fanout {
     /// A fanout over its ports; `meter` counts what becomes of events.
     pub fn new(ports: Ports, call_back: CallBack, meter: Arc<dyn Meter>) -> Self {

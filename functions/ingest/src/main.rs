@@ -6,7 +6,7 @@ use aws::{client, s3::Bucket, sns::Topic, ssm::Parameter};
 use axum::middleware::map_request;
 use ingest::{Ingest, front::public_base, settings::Settings};
 use lambda::telemetry::{self, invocation::watched};
-use lambda::{clock::SystemClock, http::guard::Hosts, ids::UuidIds, meter::emf::Emf};
+use lambda::{clock::SystemClock, http::guard::Hosts, ids::UuidIds, meter::emf::Emf, secrets::Kept};
 
 #[tokio::main]
 #[expect(clippy::disallowed_methods, reason = "mains hand the environment to the settings")]
@@ -16,8 +16,10 @@ async fn main() -> Result<(), lambda_http::Error> {
     // GitHub waits ten seconds for an answer.
     let config = client::config(Duration::from_secs(8)).await;
     let meter = Arc::new(Emf::new(settings.metrics_namespace, Arc::new(SystemClock)));
+    let secrets = Kept::new(Parameter::new(&config, settings.secret_parameter), Arc::new(SystemClock));
+    secrets.fetch().await;
     let ingest = Ingest {
-        secrets: Parameter::fetched(&config, settings.secret_parameter, Arc::new(SystemClock)).await,
+        secrets: Arc::new(secrets),
         bus: Arc::new(Topic::new(&config, settings.topic_arn)),
         bodies: Arc::new(Bucket::new(&config, settings.bodies_bucket)),
         clock: Arc::new(SystemClock),

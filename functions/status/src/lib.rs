@@ -7,6 +7,7 @@
 mod pace;
 pub mod settings;
 mod settle;
+mod token;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -80,7 +81,10 @@ impl Writer {
         row: &mut StatusRow,
     ) -> Result<End, PortError> {
         let key = status.key();
-        let credential = self.github.credential(&status.repository);
+        let credential = match self.github.credential(&status.repository).await {
+            Ok(credential) => credential,
+            Err(error) => return Ok(self.no_token(row, &error)),
+        };
         let mut head = self.log.head(&key).await?;
         if let Some(intent) = head.intent.clone() {
             head = match self.settle(&key, head, &intent, status, credential.as_ref()).await? {
@@ -161,8 +165,16 @@ impl Writer {
         let before = self.pace.last_pause(credential).await?;
         match meaning(&answer, &status.repository, before, intent.started_at, now) {
             Meaning::Refused { reason, why } => {
+                let wait = self.other_token(credential, &status.repository, reason).await;
+                if wait.is_some() {
+                    self.pace.never_sent(intent);
+                }
                 self.save_head(key, &head.without_intent()).await?;
-                Ok(End::Ended(StatusOutcome::Refused, Some(reason), why))
+                self.pace.settled(intent);
+                Ok(match wait {
+                    Some((until, why)) => End::Wait(until, None, why),
+                    None => End::Ended(StatusOutcome::Refused, Some(reason), why),
+                })
             }
             Meaning::Limited(pause) => {
                 // The pause first: if we die here, the intent only costs a look at GitHub.

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws::{client, sqs::Consumer, ssm::Parameter};
+use domain::secrets::check_bearer;
 use github::{Github, Tokens};
-use lambda::{clock::SystemClock, meter::emf::Emf, sqs::run_sqs, telemetry};
+use lambda::{clock::SystemClock, meter::emf::Emf, secrets::Kept, sqs::run_sqs, telemetry};
 use status::{Writer, settings::Settings};
 use store::Store;
 
@@ -16,15 +17,16 @@ async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let settings = Settings::from_lookup(|name| std::env::var(name).ok()).unwrap_or_else(|error| error.exit());
     let config = client::config(Duration::from_secs(8)).await;
     let clock = Arc::new(SystemClock);
-    // Without the token that is configured nothing must be decided: statuses would be recorded as not sent.
-    let tokens = match settings.token_parameter {
-        Some(name) => Tokens::one(Parameter::new(&config, name, clock.clone()).text().await?),
-        None => Tokens::none(),
-    };
+    let token = settings.token_parameter.map(|name| Kept::new(Parameter::new(&config, name), clock.clone()));
+    let token = token.map(|token| Arc::new(token.checked(check_bearer)));
+    let tokens = token.clone().map_or_else(Tokens::none, |token| Tokens::kept(token));
     let github = Github::new(&settings.github_api_url, tokens, clock.clone())?;
     let store = Arc::new(Store::new(client::dynamodb(&config), settings.table, clock.clone()));
     let meter = Arc::new(Emf::new(settings.metrics_namespace, clock.clone()));
     let writer = Writer::new(store.clone(), store, Arc::new(github), clock.clone(), meter.clone());
     let inbox = Consumer::new(&config, settings.queue_url, settings.dead_letter_queue_url, clock.clone());
+    if let Some(token) = token {
+        token.fetch().await;
+    }
     run_sqs(Arc::new(writer), Arc::new(inbox), clock, meter).await
 }

@@ -124,7 +124,10 @@ impl Writer {
             };
             let before = self.pace.last_pause(credential).await?;
             return Ok(match meaning(&answer, &key.repository, before, begun, now) {
-                Meaning::Refused { reason, why } => Search::Refused(reason, why),
+                Meaning::Refused { reason, why } => match self.other_token(credential, &key.repository, reason).await {
+                    Some((until, why)) => Search::Later(until, None, why),
+                    None => Search::Refused(reason, why),
+                },
                 Meaning::Limited(pause) => {
                     self.pace.pause(credential, pause).await?;
                     let why = "GitHub asked for a pause.".to_owned();

@@ -8,6 +8,7 @@
 mod demo;
 mod hostile;
 mod kill;
+mod parameters;
 mod place;
 mod secrets;
 mod send;

@@ -10,6 +10,7 @@ mod pages;
 mod record;
 mod refusals;
 mod replays;
+mod rotation;
 mod server_faults;
 mod shared;
 mod statuses;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::ports::Clock;
+use domain::ports::{Clock, Secrets};
 use domain::secrets::Keyring;
 use embedded::folder::DataFolder;
 use github::Tokens;
@@ -30,10 +30,21 @@ pub struct SetUp {
     pub api_key: Option<&'static str>,
     pub public_url: Option<&'static str>,
     pub previous_secret: Option<&'static str>,
+    /// In place of the usual secrets, for stories that change them.
+    pub kept: Kept,
     /// A data folder instead of memory.
     pub folder: Option<PathBuf>,
     pub clock: Arc<ManualClock>,
     pub ids: Arc<CountingIds>,
+}
+
+/// Secrets that may change while the gateway runs, by purpose.
+#[derive(Default)]
+pub struct Kept {
+    pub github: Option<Arc<dyn Secrets>>,
+    pub server: Option<Arc<dyn Secrets>>,
+    pub callback: Option<Arc<dyn Secrets>>,
+    pub token: Option<Arc<dyn Secrets>>,
 }
 
 impl Default for SetUp {
@@ -45,6 +56,7 @@ impl Default for SetUp {
             api_key: None,
             public_url: None,
             previous_secret: None,
+            kept: Kept::default(),
             folder: None,
             clock: Arc::default(),
             ids: Arc::default(),
@@ -160,21 +172,25 @@ impl SetUp {
         if let Some(owner) = self.second_owner {
             tokens = tokens.and(&format!("{owner}/*"), "token-two".into()).unwrap();
         }
+        if let Some(token) = self.kept.token {
+            tokens = Tokens::kept(token);
+        }
         let folder = self.folder.as_ref().map(|path| DataFolder::open(path).unwrap());
         let bodies = folder.as_ref().map(DataFolder::bodies);
         let sample_secret = "It's a Secret to Everybody";
+        let usual = |secret: &str, before: Option<&str>| Keyring::new(secret.into(), before.map(Into::into)).fixed();
         let config = Config {
             host: [127, 0, 0, 1].into(),
             webhook_port: 0,
             api_port: 0,
             public_url: self.public_url.map(|url| url.parse().unwrap()),
-            api_key: self.api_key.map(|key| Keyring::new(key.into(), None)),
-            github_secret: Keyring::new(sample_secret.into(), self.previous_secret.map(Into::into)),
+            api_key: self.api_key.map(|key| usual(key, None)),
+            github_secret: self.kept.github.unwrap_or_else(|| usual(sample_secret, self.previous_secret)),
             github_tokens: tokens,
             github_api_url: github.url().parse().unwrap(),
             your_server_url: self.server.then(|| server.url().parse().unwrap()),
-            your_server_secret: Keyring::new(SERVER_SECRET.into(), None),
-            callback_secret: Keyring::new(CALLBACK_SECRET.into(), None),
+            your_server_secret: self.kept.server.unwrap_or_else(|| usual(SERVER_SECRET, None)),
+            callback_secret: self.kept.callback.unwrap_or_else(|| usual(CALLBACK_SECRET, None)),
             callback_ttl: Duration::from_secs(24 * 3600),
             storage: match folder {
                 Some(folder) => Storage::Folder(folder),

@@ -6,6 +6,7 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 use jiff::Timestamp;
+use secrecy::SecretString;
 use uuid::Uuid;
 
 use crate::dead_letters::{DeadLetterPage, DeadLetterQueue, Redriven, Which};
@@ -41,8 +42,19 @@ pub trait Ids: Send + Sync {
 pub trait Secrets: Send + Sync {
     /// What is valid now.
     async fn current(&self) -> Result<Keyring, PortError>;
-    /// Looks again because a signature fitted none; at most once in 30 s, otherwise answers as `current`.
+    /// Looks again because a signature fitted none; at most once in 30 s, otherwise answers as `current`. The answer
+    /// says by [`Keyring::as_of`] which look it comes from.
     async fn refresh(&self) -> Result<Keyring, PortError>;
+}
+
+/// One entry of the place where secrets are kept (`ssm:GetParameter`). [`Secrets`] stands in front of it, so that it
+/// is asked seldom.
+#[async_trait]
+pub trait SecretStore: Send + Sync {
+    /// Its name, for messages.
+    fn name(&self) -> &str;
+    /// What it holds now, as text: see [`crate::secrets::SecretList`].
+    async fn read(&self) -> Result<SecretString, PortError>;
 }
 
 /// The topic that every event is published to (`sns:Publish`; locally the queue's file).
@@ -300,11 +312,25 @@ pub enum ListReply {
     Failed(String),
 }
 
+/// What is configured now in place of a token that GitHub has just refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenNow {
+    /// Another one.
+    Replaced,
+    /// The same: a look that began after the refusal found no other.
+    Same,
+    /// Nobody knows before then, because the source was asked a moment ago or does not answer.
+    Unknown(Timestamp),
+}
+
 /// GitHub's statuses API. Never repeats a request by itself.
 #[async_trait]
 pub trait GithubStatuses: Send + Sync {
-    /// Which credential writes to that repository; none when nothing is configured.
-    fn credential(&self, repository: &Repository) -> Option<CredentialId>;
+    /// Which credential writes to that repository; none when nothing is configured. An error means that something is
+    /// configured and cannot be read: then nothing may be decided.
+    async fn credential(&self, repository: &Repository) -> Result<Option<CredentialId>, PortError>;
+    /// GitHub has just answered 401 to that credential: whether another one writes to the repository by now.
+    async fn token_now(&self, credential: &CredentialId, repository: &Repository) -> TokenNow;
     /// One POST; 10 s.
     async fn post(&self, credential: &CredentialId, repository: &Repository, sha: &Sha, content: &Content)
     -> PostReply;

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::secrets::check_bearer;
 use http::header::{ACCEPT, AUTHORIZATION, HeaderName, HeaderValue, USER_AGENT};
 use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
@@ -78,9 +79,7 @@ pub(crate) fn crab(pool: &Pool, token: &SecretString) -> Result<Octocrab, SetUpE
         return Err(SetUpError::NoRuntime);
     }
     let text = token.expose_secret();
-    if text.is_empty() || !text.bytes().all(|b| b.is_ascii_graphic()) {
-        return Err(SetUpError::Token);
-    }
+    check_bearer(text).map_err(|_| SetUpError::Token)?;
     let mut bearer = HeaderValue::try_from(format!("Bearer {text}")).map_err(|_| SetUpError::Token)?;
     bearer.set_sensitive(true);
     // `X-GitHub-Api-Version: 2022-11-28` is set by octocrab, which is written against that version.

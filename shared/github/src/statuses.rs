@@ -1,23 +1,23 @@
 //! The two calls, and what their outcomes say about the write.
 
-use std::collections::HashMap;
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use domain::error::PortError;
 use domain::ids::{CredentialId, Repository, Sha};
-use domain::ports::{Clock, GithubAnswer, GithubStatuses, ListReply, ListedStatus, PostReply};
+use domain::ports::{Clock, GithubAnswer, GithubStatuses, ListReply, ListedStatus, PostReply, TokenNow};
 use domain::statuses::{Content, State};
 use http::{HeaderMap, StatusCode, header::LINK};
 use http_body_util::{BodyExt, Collected, Limited, combinators::BoxBody};
-use octocrab::Octocrab;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::client::{self, SetUpError};
-use crate::tokens::{self, Tokens};
+use crate::credentials::Credentials;
+use crate::tokens::Tokens;
 use crate::words;
 
 /// Time for one call, from the connection to the last byte of the answer.
@@ -33,8 +33,7 @@ const PER_PAGE: u32 = 100;
 pub struct Github {
     base: String,
     host: String,
-    tokens: Tokens,
-    crabs: HashMap<CredentialId, Octocrab>,
+    credentials: Credentials,
     clock: Arc<dyn Clock>,
 }
 
@@ -47,14 +46,9 @@ impl Github {
     /// machine, and outside a tokio runtime.
     pub fn new(api_url: &Url, tokens: Tokens, clock: Arc<dyn Clock>) -> Result<Self, SetUpError> {
         let base = client::base(api_url)?;
-        let pool = client::pool(api_url)?;
-        let mut crabs = HashMap::new();
-        for token in tokens.all() {
-            let id = tokens::credential(&base, token).ok_or(SetUpError::Token)?;
-            crabs.insert(id, client::crab(&pool, token)?);
-        }
+        let credentials = Credentials::new(base.clone(), client::pool(api_url)?, tokens, clock.clone())?;
         let host = api_url.host_str().unwrap_or_default().to_owned();
-        Ok(Self { base, host, tokens, crabs, clock })
+        Ok(Self { base, host, credentials, clock })
     }
 
     /// Runs one request to the last byte of its answer, or to the time-out.
@@ -105,7 +99,7 @@ impl Github {
 /// Without tokens.
 impl std::fmt::Debug for Github {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Github").field("base", &self.base).field("tokens", &self.tokens).finish_non_exhaustive()
+        f.debug_struct("Github").field("base", &self.base).finish_non_exhaustive()
     }
 }
 
@@ -140,8 +134,12 @@ struct Entry {
 
 #[async_trait]
 impl GithubStatuses for Github {
-    fn credential(&self, repository: &Repository) -> Option<CredentialId> {
-        tokens::credential(&self.base, self.tokens.of(repository)?)
+    async fn credential(&self, repository: &Repository) -> Result<Option<CredentialId>, PortError> {
+        self.credentials.of(repository).await
+    }
+
+    async fn token_now(&self, credential: &CredentialId, repository: &Repository) -> TokenNow {
+        self.credentials.now(credential, repository).await
     }
 
     async fn post(
@@ -151,7 +149,7 @@ impl GithubStatuses for Github {
         sha: &Sha,
         content: &Content,
     ) -> PostReply {
-        let Some(crab) = self.crabs.get(credential) else {
+        let Some(crab) = self.credentials.crab(credential) else {
             return PostReply::NotSent(NO_TOKEN.to_owned());
         };
         let uri = format!("{}/repos/{repository}/statuses/{sha}", self.base);
@@ -173,7 +171,7 @@ impl GithubStatuses for Github {
     }
 
     async fn list(&self, credential: &CredentialId, repository: &Repository, sha: &Sha, page: u32) -> ListReply {
-        let Some(crab) = self.crabs.get(credential) else {
+        let Some(crab) = self.credentials.crab(credential) else {
             return ListReply::Failed(NO_TOKEN.to_owned());
         };
         let uri = format!("{}/repos/{repository}/commits/{sha}/statuses?per_page={PER_PAGE}&page={page}", self.base);

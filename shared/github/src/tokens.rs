@@ -1,12 +1,24 @@
 //! Which token writes to which repository.
 
+use std::sync::Arc;
+
 use domain::ids::{CredentialId, Repository};
+use domain::ports::Secrets;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
 /// Tokens and what each is for. The most specific pattern wins: repository, owner, everything.
 #[derive(Default, Clone)]
-pub struct Tokens(Vec<(Pattern, SecretString)>);
+pub struct Tokens(Vec<(Pattern, Source)>);
+
+/// Where a token comes from.
+#[derive(Clone)]
+pub(crate) enum Source {
+    /// The same as long as we run.
+    Fixed(SecretString),
+    /// From somewhere where it can be replaced meanwhile; the current one of several writes.
+    Kept(Arc<dyn Secrets>),
+}
 
 /// Ordered from the specific to the general.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,7 +41,12 @@ impl Tokens {
 
     /// One token for everything.
     pub fn one(token: SecretString) -> Self {
-        Self(vec![(Pattern::All, token)])
+        Self(vec![(Pattern::All, Source::Fixed(token))])
+    }
+
+    /// One token for everything, which may be replaced while we run.
+    pub fn kept(token: Arc<dyn Secrets>) -> Self {
+        Self(vec![(Pattern::All, Source::Kept(token))])
     }
 
     /// Adds a token for `owner/name`, `owner/*` or `*`; it takes the place of one with the same pattern.
@@ -39,19 +56,22 @@ impl Tokens {
     pub fn and(mut self, pattern: &str, token: SecretString) -> Result<Self, BadPattern> {
         let pattern = Pattern::parse(pattern)?;
         self.0.retain(|(present, _)| *present != pattern);
-        self.0.push((pattern, token));
+        self.0.push((pattern, Source::Fixed(token)));
         self.0.sort_by(|(a, _), (b, _)| a.cmp(b));
         Ok(self)
     }
 
-    /// The token for a repository.
-    pub(crate) fn of(&self, repository: &Repository) -> Option<&SecretString> {
-        self.0.iter().find(|(pattern, _)| pattern.fits(repository)).map(|(_, token)| token)
+    /// Where the token for a repository comes from.
+    pub(crate) fn of(&self, repository: &Repository) -> Option<&Source> {
+        self.0.iter().find(|(pattern, _)| pattern.fits(repository)).map(|(_, source)| source)
     }
 
-    /// All of them.
-    pub(crate) fn all(&self) -> impl Iterator<Item = &SecretString> {
-        self.0.iter().map(|(_, token)| token)
+    /// All that are known from the start.
+    pub(crate) fn fixed(&self) -> impl Iterator<Item = &SecretString> {
+        self.0.iter().filter_map(|(_, source)| match source {
+            Source::Fixed(token) => Some(token),
+            Source::Kept(_) => None,
+        })
     }
 }
 
@@ -112,7 +132,10 @@ mod tests {
             .and_then(|tokens| tokens.and("octo/Site", secret("old")))
             .and_then(|tokens| tokens.and("octo/site", secret("repository")))
             .unwrap();
-        let of = |name: &str| tokens.of(&Repository::parse(name).unwrap()).unwrap().expose_secret().to_owned();
+        let of = |name: &str| match tokens.of(&Repository::parse(name).unwrap()).unwrap() {
+            Source::Fixed(token) => token.expose_secret().to_owned(),
+            Source::Kept(_) => panic!("nobody put one there"),
+        };
         assert_eq!(of("OCTO/SITE"), "repository");
         assert_eq!(of("octo/other"), "owner");
         assert_eq!(of("octopus/site"), "all");

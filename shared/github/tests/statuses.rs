@@ -29,12 +29,12 @@ impl Desk {
     }
 
     async fn post(&self, content: &Content) -> PostReply {
-        let credential = self.github.credential(&repository()).unwrap();
+        let credential = self.github.credential(&repository()).await.unwrap().unwrap();
         self.github.post(&credential, &repository(), &sha(), content).await
     }
 
     async fn list(&self, page: u32) -> ListReply {
-        let credential = self.github.credential(&repository()).unwrap();
+        let credential = self.github.credential(&repository()).await.unwrap().unwrap();
         self.github.list(&credential, &repository(), &sha(), page).await
     }
 }
@@ -116,12 +116,12 @@ async fn each_owner_has_its_own_token() {
     let github = Github::new(&url, tokens, Arc::new(ManualClock::default())).unwrap();
     for (name, label) in [("octo/site", "a"), ("else/site", "b")] {
         let repository = Repository::parse(name).unwrap();
-        let credential = github.credential(&repository).unwrap();
+        let credential = github.credential(&repository).await.unwrap().unwrap();
         let reply = github.post(&credential, &repository, &sha(), &success()).await;
         assert!(matches!(reply, PostReply::Created(_)), "{reply:?}");
         assert_eq!(standin.next_request().await.token, label);
     }
-    assert_eq!(github.credential(&Repository::parse("third/site").unwrap()), None);
+    assert_eq!(github.credential(&Repository::parse("third/site").unwrap()).await, Ok(None));
     let foreign = domain::ids::CredentialId::parse("tok-0").unwrap();
     assert!(matches!(github.post(&foreign, &repository(), &sha(), &success()).await, PostReply::NotSent(_)));
     assert!(matches!(github.list(&foreign, &repository(), &sha(), 1).await, ListReply::Failed(_)));

@@ -7,6 +7,7 @@ pub mod clock;
 pub mod http;
 pub mod ids;
 pub mod meter;
+pub mod secrets;
 pub mod settings;
 pub mod sqs;
 pub mod telemetry;

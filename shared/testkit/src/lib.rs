@@ -4,5 +4,6 @@
 pub mod clock;
 pub mod contract;
 pub mod emf;
+pub mod secrets;
 pub mod stories;
 pub mod story;

@@ -9,6 +9,7 @@ use domain::envelope::Attributes;
 use domain::ports::{Clock, EventBus, Secrets};
 use jiff::SignedDuration;
 use lambda::clock::SystemClock;
+use lambda::secrets::Kept;
 use serde_json::json;
 use testkit::contract::bodies;
 
@@ -53,10 +54,10 @@ pub async fn the_parameter_holds_one_secret_or_several(stack: &Stack) {
     let list = json!([{ "secret": "new" }, { "secret": "old", "until": in_an_hour }, { "secret": "gone", "until": an_hour_ago }]);
     for (value, secrets) in [(GITHUB_SECRET.to_owned(), vec![GITHUB_SECRET]), (list.to_string(), vec!["new", "old"])] {
         write(&stack.config, &value).await;
-        let parameter = Parameter::fetched(&stack.config, "/hookyard/github-secret".to_owned(), clock.clone()).await;
+        let parameter = Kept::new(Parameter::new(&stack.config, "/hookyard/github-secret"), clock.clone());
         let keys = parameter.current().await.unwrap();
         assert_eq!(keys.keys().collect::<Vec<_>>(), secrets.iter().map(|one| one.as_bytes()).collect::<Vec<_>>());
     }
-    let nowhere = Parameter::fetched(&stack.config, "/hookyard/nothing-here".to_owned(), clock).await;
+    let nowhere = Kept::new(Parameter::new(&stack.config, "/hookyard/nothing-here"), clock);
     assert!(!nowhere.current().await.unwrap_err().is_transient());
 }

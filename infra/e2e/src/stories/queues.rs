@@ -30,7 +30,6 @@ fn envelope(yard: &Yard, n: usize) -> String {
         headers: vec![("content-type".into(), "application/json".into())],
         body: Body::Inline(body.into_bytes().into()),
         asked_by: AskedBy::Github,
-        traceparent: None,
     }
     .encode()
 }

@@ -246,6 +246,10 @@ impl Control for Inside {
         *now = now.checked_add(SignedDuration::from_secs(seconds)).unwrap();
         self.tell(&format!("advance {seconds}"));
     }
+
+    fn now(&self) -> jiff::Timestamp {
+        *self.now.lock().unwrap()
+    }
 }
 
 /// The second process: the gateway, until its standard input ends or says so. In the first, nothing.
@@ -261,7 +265,7 @@ fn the_gateway_itself() {
 
 async fn serve(settings: &Value) {
     let text = |name: &str| settings[name].as_str().unwrap();
-    let secret = |text: &str| Keyring::new(text.into(), None);
+    let secret = |text: &str| Keyring::new(text.into(), None).fixed();
     let clock = Arc::new(ManualClock::at(text("now")));
     let config = Config {
         host: [127, 0, 0, 1].into(),
