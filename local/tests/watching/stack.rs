@@ -9,10 +9,11 @@ use aws_lambda_events::event::sqs::SqsEvent;
 use axum::Router;
 use axum::body::Body;
 use bytes::Bytes;
+use domain::dead_letters::{DeadLetterPage, DeadLetterQueue, Redriven, Which};
 use domain::envelope::Attributes;
 use domain::error::PortError;
 use domain::ids::BodyKey;
-use domain::ports::{BodyReader, BodyWriter, EventBus, Inbox, Message, StatusQueue, YourServer};
+use domain::ports::{BodyReader, BodyWriter, DeadLetters, EventBus, Inbox, Message, StatusQueue, YourServer};
 use domain::secrets::{FixedSecrets, Keyring};
 use domain::signature;
 use domain::statuses::message::StatusMessage;
@@ -105,6 +106,16 @@ impl Inbox for Page {
     }
 }
 
+#[async_trait]
+impl DeadLetters for Page {
+    async fn list(&self, _: DeadLetterQueue, _: usize) -> Result<DeadLetterPage, PortError> {
+        Ok(DeadLetterPage::default())
+    }
+    async fn redrive(&self, _: DeadLetterQueue, _: &Which) -> Result<Redriven, PortError> {
+        Ok(Redriven::default())
+    }
+}
+
 /// Where a function logs, and how often it was called.
 struct Function {
     log: Dispatch,
@@ -178,7 +189,10 @@ impl Stack {
         let answers = ::api::Api {
             reader: store,
             bodies: shared.clone(),
-            statuses: shared,
+            statuses: shared.clone(),
+            bus: shared.clone(),
+            dead_letters: shared,
+            site: ::api::Site::on_aws(),
             callback_secrets: keys("signs call-backs"),
             api_key: Some(keys("the-key")),
             open: false,
