@@ -244,7 +244,7 @@ mod tests {
             ),
             (costs_add_up, GUIDE, "| 8 | 5.00 | 8 | 5.00 |", "| 8 | 5.00 | 9 | 5.00 |"),
             (costs_add_up, GUIDE, "| DynamoDB, write units | 0.625 |", "| DynamoDB, write units | 0.63 |"),
-            (costs_add_up, GUIDE, "**8.90**", "**8.91**"),
+            (costs_add_up, GUIDE, "**9.88**", "**9.89**"),
             (costs_add_up, GUIDE, "| **sum** |", "| all |"),
             (
                 costs_add_up,

@@ -109,7 +109,7 @@ async fn one_line_per_outcome_and_never_a_body() {
         let told: Vec<_> = of.iter().filter(|line| line["outcome"].is_string()).collect();
         assert_eq!(told.len(), 1, "{id} in {text}");
         assert_eq!(told[0]["outcome"], outcome, "{id}");
-        assert_eq!(told[0]["why"].as_str(), why.as_deref(), "{id}");
+        assert_eq!(told[0]["why"].as_str(), why, "{id}");
         assert_eq!(of.len(), if id == "panics" { 2 } else { 1 }, "{id} in {text}");
         for line in of {
             assert_eq!((&line["function"], &line["repository"]), (&"fanout".into(), &"o/r".into()), "{line}");

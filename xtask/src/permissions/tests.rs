@@ -99,8 +99,8 @@ fn what_the_code_asks_for_is_demanded() {
         ),
         (
             "functions/api/src/main.rs",
-            "settings.statuses_queue_url",
-            "settings.table",
+            "Statuses::new(&config, settings.statuses_queue_url)",
+            "Statuses::new(&config, settings.table)",
             "does not let api sqs:SendMessage on Table",
         ),
         (
