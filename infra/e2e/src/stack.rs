@@ -26,7 +26,7 @@ use crate::stories::secrets;
 pub const SERVER_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 /// What GitHub signs with, at the beginning of every story.
 pub const GITHUB_SECRET: &str = "It's a Secret to Everybody";
-const API_KEY: &str = "the key of the stories";
+const API_KEY: &str = "the-key-of-the-stories";
 
 /// Real time that an idle emulator takes to be asked again.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);

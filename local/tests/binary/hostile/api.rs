@@ -268,7 +268,8 @@ fn questions() -> Vec<Row> {
     ] {
         rows.push(row(Open, "an event that is none", get(&format!("/v1/events/{id}"), &[]), 400, "Bad request"));
         rows.push(row(Open, "a payload of none", get(&format!("/v1/events/{id}/payload"), &[]), 400, "Bad request"));
-        rows.push(row(Open, "a page of none", get(&format!("/events/{id}"), &[]), 400, "Bad request"));
+        // The pages say it in HTML.
+        rows.push(row(Open, "a page of none", get(&format!("/events/{id}"), &[]), 400, ""));
     }
     for (name, path) in [
         ("a path on the way out", format!("/v1/commits/../../{SHA}/statuses")),
