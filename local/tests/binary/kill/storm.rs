@@ -20,8 +20,9 @@ const IN_A_ROW: usize = 20;
 /// A step in time that outlasts a lease and a settling (30 s each).
 const STEP: i64 = 31;
 
-/// Such steps after which nothing can be due any more: cut off, settled, failed and settled again, and to spare.
-const STEPS: usize = 8;
+/// Such steps, 12 minutes, after which nothing can be due any more: a status that failed again and again waits for up to
+/// five minutes, spread by some more; a server's retries that follow three failures come sooner.
+const STEPS: usize = 24;
 
 /// Where the gateway is struck.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
