@@ -65,6 +65,16 @@ pub(crate) async fn one(
     Ok((StatusCode::ACCEPTED, Json(answer)).into_response())
 }
 
+/// Replays one event for somebody who reads its page.
+pub(crate) async fn from_page(api: &Api, story: &EventStory, by: &str) -> Result<(), Problem> {
+    let replay = mint(api, story.event.receipts.iter().max().copied());
+    match once(api, &replay, story, true, by).await {
+        Ok(Decision::Run(_) | Decision::Already(_)) => Ok(()),
+        Ok(Decision::Leave(refusal)) => Err(refused(refusal)),
+        Err(error) => Err(unavailable(&error)),
+    }
+}
+
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 struct Filter {

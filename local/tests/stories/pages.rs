@@ -64,6 +64,27 @@ async fn an_event_tells_its_story() {
 }
 
 #[tokio::test]
+async fn the_button_on_the_page_replays_the_event() {
+    let yard = Local::start().await;
+    yard.server().answer(Answer::status(401));
+    let id = yard.pull_request(7, SHA).send().await.accepted();
+    yard.idle().await;
+    let page = text(&yard, &format!("/events/{id}")).await;
+    assert!(page.contains("Your server answered 401 or 403."), "{page}");
+    let to = format!("/events/{id}/replay");
+    assert_eq!(post(&yard, &to, &[], "csrf=00").await.code, 400, "only from our own page");
+    let pressed = post(&yard, &to, &[], &format!("csrf={}", csrf(&page))).await;
+    assert_eq!((pressed.code, pressed.header("location")), (303, Some(format!("/events/{id}").as_str())));
+    yard.idle().await;
+    let page = text(&yard, &format!("/events/{id}")).await;
+    assert!(
+        page.contains("Run 2 · replayed by loopback, from the page") && page.contains("Your server took it."),
+        "{page}"
+    );
+    assert_eq!(yard.get("/").await.header("location"), Some("/events"));
+}
+
+#[tokio::test]
 async fn the_list_filters_counts_and_turns_pages() {
     let yard = Local::start().await;
     let empty = text(&yard, "/events").await;

@@ -69,13 +69,13 @@
  let g = 0, row = -1;
  addEventListener("keydown", e => {
   if (kept("keys") === "0" || e.ctrlKey || e.metaKey || e.altKey || /INPUT|SELECT|TEXTAREA/.test(e.target.tagName)) return;
-  const k = e.key, rows = all("#rows tr"), to = g && Date.now() - g < 1500 && { o: "/", e: "/events", r: "/releases" }[k];
+  const k = e.key, rows = all("#rows tr"), to = g && Date.now() - g < 1500 && { e: "/events" }[k];
   g = k === "g" ? Date.now() : 0;
   if (to) location.href = to;
   else if (k === "/") { e.preventDefault(); $("#q")?.focus(); }
   else if (k === "?") location.href = "/help";
   else if (k === "n") $("#new:not([hidden])")?.click();
-  else if (k === "r") $("[data-replay]")?.click();
+  else if (k === "r") $("[data-replay]")?.focus();
   else if (/^[jk]$/.test(k) && rows.length) {
    row = Math.max(0, Math.min(rows.length - 1, row + (k === "j" ? 1 : -1)));
    $("a", rows[row])?.focus();

@@ -200,7 +200,6 @@ pub struct Events {
     caption: String,
     rows: Vec<Row>,
     webhook_url: String,
-    replay: Option<String>,
     json: String,
     here: String,
     newest: String,
@@ -236,7 +235,6 @@ impl Events {
         Self {
             title: "Events".to_owned(),
             caption: format!("Events{what}, newest first"),
-            replay: (!rows.is_empty() && cursor.is_none()).then(|| address("/events/replay", filter.with([]))),
             json: address("/v1/events", filter.with([])),
             here: address("/events", filter.with(cursor.map(|cursor| ("cursor", cursor)))),
             older: page.next_cursor.as_ref().map(|next| address("/events", filter.with([("cursor", next.as_str())]))),

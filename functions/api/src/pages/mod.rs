@@ -57,11 +57,13 @@ pub(crate) fn router(api: Arc<Api>) -> Router<Arc<Api>> {
         .route("/events", get(events::list))
         .route("/events/head", get(events::head))
         .route("/events/{id}", get(event::show))
+        .route("/events/{id}/replay", post(event::replay))
         .route("/commits/{owner}/{repository}/{sha}", get(commit::show))
         .route("/dead-letters", get(dead_letters::show).post(dead_letters::redrive))
         .route("/go", get(go::find))
         .route_layer(middleware::from_fn_with_state(api, readers_only));
-    read.route("/help", get(help))
+    read.route("/", get(|| async { Redirect::to("/events") }))
+        .route("/help", get(help))
         .route("/sign-in", get(sign_in::ask).post(sign_in::sign_in))
         .route("/sign-out", post(sign_in::sign_out))
         .route("/assets/{name}", get(asset))
@@ -105,10 +107,7 @@ pub(crate) fn page(template: &impl Template) -> Response {
 
 /// A problem as a page.
 pub(crate) fn trouble(shell: Shell, problem: &Problem) -> Response {
-    let mut links = vec![("Overview", "/".to_owned())];
-    if problem.status == StatusCode::NOT_FOUND {
-        links.push(("All events", "/events".to_owned()));
-    }
+    let links = vec![("All events", "/events".to_owned())];
     let role = if problem.status.is_server_error() { Role::Bad } else { Role::Quiet };
     let notice = Notice {
         shell,
