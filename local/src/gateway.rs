@@ -25,6 +25,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use url::Url;
 
+use crate::health::with_health;
 use crate::listener::{self, Limits};
 use crate::watch::{Outcome, Watched};
 use crate::workers::Consumer;
@@ -194,8 +195,10 @@ impl Gateway {
             tasks.spawn(consumer.run(stopped.clone()));
         }
         let limits = Limits::default();
-        tasks.spawn(listener::serve(webhooks, ingest::router(ingest, hosts.clone()), limits, stopped.clone()));
-        tasks.spawn(listener::serve(api, api::router(api_state, hosts), limits, stopped));
+        let webhook_routes = with_health(ingest::router(ingest, hosts.clone()), &queues);
+        let api_routes = with_health(api::router(api_state, hosts), &queues);
+        tasks.spawn(listener::serve(webhooks, webhook_routes, limits, stopped.clone()));
+        tasks.spawn(listener::serve(api, api_routes, limits, stopped));
         Ok(Self { webhooks: webhooks_at, api: api_at, queues, engine, bodies, stop, tasks, _keep: keep })
     }
 

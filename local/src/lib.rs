@@ -7,6 +7,7 @@
 pub mod cli;
 mod demo;
 pub mod gateway;
+mod health;
 mod listener;
 mod secrets;
 mod send;

@@ -31,6 +31,7 @@ impl Consumer {
         let consumer = Arc::new(self);
         let places = Arc::new(Semaphore::new(consumer.at_once));
         let mut tasks = JoinSet::new();
+        let mut said = None;
         loop {
             let next = async {
                 let place = places.clone().acquire_owned().await;
@@ -45,6 +46,7 @@ impl Consumer {
             while tasks.try_join_next().is_some() {}
             match received {
                 Ok(messages) => {
+                    said = None;
                     // Each group by itself, so that none waits for another's acknowledgement.
                     let place = Arc::new(place);
                     for line in lines(messages) {
@@ -56,7 +58,11 @@ impl Consumer {
                     }
                 }
                 Err(error) => {
-                    tracing::error!(queue = consumer.queue.name(), %error, "the queue cannot be read");
+                    // It is asked every second; what stays the same is said once.
+                    if said.as_ref() != Some(&error) {
+                        tracing::error!(queue = consumer.queue.name(), %error, "the queue cannot be read");
+                    }
+                    said = Some(error);
                     let now = consumer.clock.now();
                     let until = now.checked_add(BREATHER).unwrap_or(now);
                     tokio::select! {

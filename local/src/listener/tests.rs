@@ -48,16 +48,21 @@ impl House {
     }
 }
 
+/// The future's result; by this clock nothing takes longer, so that what would hang fails.
+async fn soon<T>(future: impl Future<Output = T>) -> T {
+    timeout(Duration::from_secs(3600), future).await.expect("an end within the hour")
+}
+
 /// What is read before the other side closes.
 async fn rest(stream: &mut DuplexStream) -> String {
     let mut read = Vec::new();
-    stream.read_to_end(&mut read).await.unwrap();
+    soon(stream.read_to_end(&mut read)).await.unwrap();
     String::from_utf8(read).unwrap()
 }
 
 async fn one_answer(stream: &mut DuplexStream) -> String {
     let mut read = vec![0; 1000];
-    let count = stream.read(&mut read).await.unwrap();
+    let count = soon(stream.read(&mut read)).await.unwrap();
     String::from_utf8(read[..count].to_vec()).unwrap()
 }
 
@@ -75,7 +80,7 @@ async fn a_head_that_comes_byte_by_byte_has_only_so_long() {
         }
         rest(&mut stream).await
     };
-    let (read, ()) = tokio::join!(trickle, async { task.await.unwrap() });
+    let (read, ()) = tokio::join!(trickle, async { soon(task).await.unwrap() });
     assert_eq!(read, "");
     assert!(before.elapsed() < LIMITS.head + LIMITS.linger + Duration::from_secs(2), "{:?}", before.elapsed());
 }
@@ -115,7 +120,7 @@ async fn a_reader_that_reads_nothing_is_left() {
     let (mut stream, task) = house.connect(4096);
     stream.write_all(b"GET /large HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
     let before = Instant::now();
-    task.await.unwrap();
+    soon(task).await.unwrap();
     assert_eq!(before.elapsed().as_secs(), LIMITS.stall.as_secs());
     drop(stream);
 

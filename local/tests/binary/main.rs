@@ -14,4 +14,5 @@ mod secrets;
 mod send;
 mod serve;
 mod settings;
+mod surroundings;
 mod words;

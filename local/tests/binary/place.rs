@@ -71,7 +71,7 @@ pub fn sample_path(name: &str) -> String {
 
 /// The binary with its arguments, not yet started.
 pub struct Program {
-    pub command: Command,
+    command: Command,
     input: Vec<u8>,
 }
 
@@ -91,6 +91,15 @@ impl Program {
     /// With more arguments.
     pub fn with_all(mut self, arguments: &[&str]) -> Self {
         self.command.args(arguments);
+        self
+    }
+
+    /// Run by another program, which is given this one's name and arguments behind its own.
+    pub fn under(mut self, outer: &[&str]) -> Self {
+        let inner = std::mem::replace(&mut self.command, Command::new(outer[0]));
+        self.command.args(&outer[1..]).arg(inner.get_program()).args(inner.get_args());
+        self.command.env_clear().envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        self.command.current_dir(inner.get_current_dir().unwrap());
         self
     }
 

@@ -16,7 +16,6 @@ mod place;
 mod trace;
 
 use std::collections::HashSet;
-use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,7 +33,7 @@ use testkit::clock::ManualClock;
 use tokio::task::JoinSet;
 
 use crate::disk::Disk;
-use crate::place::{Place, Program};
+use crate::place::Place;
 use crate::trace::Trace;
 
 const SECRET: &str = "signs deliveries in this test";
@@ -83,7 +82,7 @@ async fn what_was_acknowledged_survives_a_power_cut_at_that_moment() {
         .set("GITHUB_SECRET", SECRET)
         .set("YOUR_SERVER_URL", &ci.url());
     let serve = serve.set("GITHUB_API_URL", &github.url()).set("GITHUB_TOKEN", Github::TOKEN);
-    let gateway = under(&tracer, serve).ready();
+    let gateway = serve.under(&tracer).ready();
     let to = To { webhooks: gateway.webhooks.clone(), api: gateway.api.clone() };
 
     // One after the other, then several at once; the largest is too large for the queue.
@@ -134,15 +133,6 @@ async fn what_was_acknowledged_survives_a_power_cut_at_that_moment() {
         }
         assert!(statuses.is_subset(&kept), "acknowledgement {number}: {:?} are lost", statuses.difference(&kept));
     }
-}
-
-/// The same program, run by another one.
-fn under(tracer: &[&str], mut program: Program) -> Program {
-    let inner = std::mem::replace(&mut program.command, Command::new(tracer[0]));
-    let command = program.command.args(&tracer[1..]).arg(inner.get_program()).args(inner.get_args());
-    command.env_clear().envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    command.current_dir(inner.get_current_dir().unwrap());
-    program
 }
 
 /// The addresses of a gateway.

@@ -75,6 +75,7 @@ pub(super) struct Tally {
 impl Books {
     pub(super) fn open(ledger: Ledger, clock: Arc<dyn Clock>, queues: &[QueueSpec]) -> Sql<Self> {
         let now = clock.now().as_millisecond();
+        ledger.clear()?;
         let mut lines = Vec::with_capacity(queues.len() * 2);
         for spec in queues {
             let dead = format!("{}-dead", spec.name);
@@ -306,6 +307,16 @@ impl Books {
             in_flight: line.flying() as u64,
             dead: self.dead_count(at),
         })
+    }
+
+    /// Writes as much as the largest event needs, into no queue that anybody reads.
+    pub(super) fn try_room(&mut self) -> Sql<()> {
+        self.ledger.fill(refusals::TOPIC_LIMIT)
+    }
+
+    /// Removes what [`Books::try_room`] wrote.
+    pub(super) fn clear_room(&mut self) -> Sql<()> {
+        self.ledger.clear()
     }
 
     fn send_one(&mut self, at: usize, new: &New) -> Sql<i64> {

@@ -80,6 +80,10 @@ const DEAD: &str = "SELECT id, reason, tries, sent_at, group_id, raw_length, bod
 const DEAD_IDS: &str = "SELECT id, group_id FROM message
     WHERE queue = ?1 AND reason IS NOT NULL AND id > ?2 ORDER BY id LIMIT 1";
 
+const FILL: &str = "INSERT INTO message (queue, group_id, sent_at, not_before, tries, attributes, body)
+    VALUES ('', '', 0, 0, 0, '{}', zeroblob(?1))";
+const CLEAR: &str = "DELETE FROM message WHERE queue = '' AND group_id = ''";
+
 /// What a receive reads besides bodies: a test counts the steps of exactly these.
 #[cfg(test)]
 pub(super) const RECEIVE: &[&str] = &[NEXT_SAME, NEXT_LATER, FOLLOWERS, PLACE, LOAD];
@@ -302,6 +306,16 @@ impl Ledger {
     /// Forgets every de-duplication id sent at that time or before.
     pub(super) fn forget(&self, until: i64) -> rusqlite::Result<()> {
         self.conn.prepare_cached(FORGET)?.execute([until]).map(drop)
+    }
+
+    /// Takes so many bytes of room, in a queue without a name.
+    pub(super) fn fill(&self, bytes: usize) -> rusqlite::Result<()> {
+        self.conn.prepare_cached(FILL)?.execute([i64::try_from(bytes).unwrap_or(i64::MAX)]).map(drop)
+    }
+
+    /// Gives back what [`Ledger::fill`] took.
+    pub(super) fn clear(&self) -> rusqlite::Result<()> {
+        self.conn.prepare_cached(CLEAR)?.execute([]).map(drop)
     }
 
     pub(super) fn total(&self, queue: &str) -> rusqlite::Result<u64> {

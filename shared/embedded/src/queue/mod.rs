@@ -10,7 +10,7 @@
 //! handle.rs    one queue: send, receive, ack, defer, dead letters     ports.rs   the domain's ports over it
 //! dead.rs      the port of dead letters
 //! refusals.rs  what SQS would not take, this does not take either     packed.rs  bodies as they are stored
-//! writer.rs    the thread, its transactions, and what a failure means
+//! writer.rs    the thread, its transactions, and what a failure means      trouble.rs   the failure that lasts
 //! books.rs     the verbs, inside a transaction      line.rs   what is in flight      ledger.rs   the SQL
 //! ```
 //!
@@ -31,6 +31,7 @@ mod ports;
 mod refusals;
 #[cfg(test)]
 mod tests;
+mod trouble;
 mod writer;
 
 use std::path::Path;
@@ -174,6 +175,12 @@ impl Queues {
     /// How many transactions that changed something have been committed since the file was opened.
     pub fn commits(&self) -> u64 {
         self.writer.commits()
+    }
+
+    /// What the file suffers from at the moment, in a sentence: a disk that is full, a file that cannot be read, a
+    /// writer that has died. None when all is well. Costs nothing then; else it tries whether there is room again.
+    pub async fn trouble(&self) -> Option<String> {
+        self.writer.trouble().await
     }
 
     fn start(conn: Connection, clock: Arc<dyn Clock>, queues: &[QueueSpec], path: &Path) -> Result<Self, OpenError> {

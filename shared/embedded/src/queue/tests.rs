@@ -211,8 +211,12 @@ async fn a_full_disk_takes_nothing_new_and_lets_go_of_what_is_done() {
     assert_eq!(bodies(&receive.await.unwrap()), ["waiting"]);
     let counts = fanout.counts().await.unwrap();
     assert_eq!((counts.ready, counts.in_flight), (0, 1));
+    let trouble = queues.trouble().await;
+    assert_eq!(trouble.as_deref(), Some("the disk of the queue file is full"), "an acknowledgement needs no room");
 
     pages("1000000").await.unwrap();
+    assert_eq!(queues.trouble().await, None, "whoever asks finds out, although nobody has sent anything since");
+    assert_eq!(fanout.counts().await.unwrap(), counts, "and leaves nothing behind");
     fanout.send(plain(&big)).await.unwrap();
     assert_eq!(bodies(&fanout.receive(2, HIDDEN).await.unwrap()), [big.as_str()]);
     clock.advance(31);
@@ -277,6 +281,7 @@ async fn a_dead_thread_answers_instead_of_hanging() {
     assert_eq!(died, Err(writer::stopped()));
     assert_eq!(waiting.await, Err(writer::stopped()));
     assert_eq!(fanout.send(plain("a")).await, Err(writer::stopped()));
+    assert_eq!(queues.trouble().await, Some(writer::stopped().to_string()));
     assert_eq!(fanout.wait().await, Err(writer::stopped()));
     assert_eq!(queues.idle(&[FANOUT]).await, Err(writer::stopped()));
     assert!(writer::stopped().is_transient());

@@ -20,6 +20,7 @@ use tokio::sync::{oneshot, watch};
 
 use super::books::Books;
 use super::ledger::Ledger;
+use super::trouble::Trouble;
 use super::{Kind, QueueSpec};
 use crate::folder::OpenError;
 
@@ -53,6 +54,7 @@ pub(super) struct Writer {
     pub(super) boot: u64,
     commands: Sender<Command>,
     commits: Arc<AtomicU64>,
+    trouble: Arc<Trouble>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -89,13 +91,14 @@ impl Writer {
         let any_change = any.subscribe();
         let commits = Arc::new(AtomicU64::new(0));
         let (commands, inbox) = mpsc::channel();
-        let room = Room { books, any, commits: Arc::clone(&commits) };
+        let trouble = Arc::new(Trouble::default());
+        let room = Room { books, any, commits: Arc::clone(&commits), trouble: Arc::clone(&trouble) };
         let thread = std::thread::Builder::new()
             .name("queue-writer".to_owned())
             .spawn(move || room.serve(&inbox))
             .map_err(|source| OpenError::io("start the writer of", path, source))?;
         let (boot, thread) = (u64::from_be_bytes(boot), Mutex::new(Some(thread)));
-        Ok(Self { lines, any_change, clock, boot, commands, commits, thread })
+        Ok(Self { lines, any_change, clock, boot, commands, commits, trouble, thread })
     }
 
     /// Runs `work` in the next transaction and returns when that is committed. When the transaction fails, `work`
@@ -118,6 +121,24 @@ impl Writer {
 
     pub(super) fn commits(&self) -> u64 {
         self.commits.load(Ordering::Relaxed)
+    }
+
+    /// Why not everything can be written now; none when all is well.
+    ///
+    /// While something is wrong, this tries whether it still is: with as much as the largest event needs, which
+    /// is removed again at once. Nobody else would find out that there is room again while the senders wait for that.
+    pub(super) async fn trouble(&self) -> Option<String> {
+        if !self.is_dead() && self.trouble.now().is_some() {
+            // What comes of it is noted like what comes of any other call.
+            let _ = self.call(Weight::Grow, |books| books.try_room()).await;
+            let _ = self.call(Weight::Change, |books| books.clear_room()).await;
+        }
+        if self.is_dead() { Some(stopped().to_string()) } else { self.trouble.now() }
+    }
+
+    /// The thread's end of the channel lives as long as the thread does its work.
+    fn is_dead(&self) -> bool {
+        self.any_change.has_changed().is_err()
     }
 }
 
@@ -148,6 +169,11 @@ pub(super) fn stopped() -> PortError {
 pub(super) fn port_error(error: &rusqlite::Error) -> PortError {
     let passing = match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => return PortError::transient("the disk of the queue file is full"),
+        // A limit to a file's size, or a quota, comes as this as well.
+        Some(ErrorCode::SystemIoFailure) => {
+            let why = format!("the queue file cannot be read or written, its disk may be full or failing: {error}");
+            return PortError::Transient(why);
+        }
         Some(
             ErrorCode::DatabaseBusy
             | ErrorCode::DatabaseLocked
@@ -156,7 +182,6 @@ pub(super) fn port_error(error: &rusqlite::Error) -> PortError {
             | ErrorCode::OperationInterrupted
             | ErrorCode::OperationAborted
             | ErrorCode::PermissionDenied
-            | ErrorCode::SystemIoFailure
             | ErrorCode::CannotOpen
             | ErrorCode::FileLockingProtocolFailed,
         ) => true,
@@ -203,6 +228,7 @@ struct Room {
     books: Books,
     any: watch::Sender<u64>,
     commits: Arc<AtomicU64>,
+    trouble: Arc<Trouble>,
 }
 
 impl Room {
@@ -227,14 +253,18 @@ impl Room {
             match self.transact(&mut steps) {
                 Ok(changed) => {
                     self.commits.fetch_add(u64::from(changed), Ordering::Relaxed);
+                    if changed {
+                        self.trouble.ends(heaviest);
+                    }
                     for step in steps.drain(..) {
                         step.answer(None);
                     }
                 }
                 Err(error) => {
-                    tracing::warn!(%error, calls = steps.len(), "a transaction of the queue file failed");
+                    tracing::debug!(%error, calls = steps.len(), "a transaction of the queue file failed");
                     self.books.roll_back();
                     let failure = port_error(&error);
+                    self.trouble.begins(heaviest, &failure);
                     let (failed, rest): (Vec<_>, Vec<_>) =
                         steps.into_iter().partition(|step| step.weight() == heaviest);
                     for step in failed {
