@@ -144,6 +144,8 @@ impl Gateway {
         });
         let ports = fanout::Ports {
             log: store.clone(),
+            releases: store.clone(),
+            hours: store.clone(),
             servers: store.clone(),
             heads: store.clone(),
             bodies: bodies.clone(),
@@ -161,6 +163,7 @@ impl Gateway {
         let writer = Arc::new(Writer::new(store.clone(), store.clone(), github, clock.clone(), Arc::new(Silent)));
         let api_state = Arc::new(api::Api {
             reader: store.clone() as Arc<dyn EventReader>,
+            releases: store.clone(),
             bodies: bodies.clone() as Arc<dyn BodyReader>,
             statuses: Arc::new(statuses_queue.clone()),
             bus: Arc::new(queues.topic(&[FANOUT])?),

@@ -4,6 +4,7 @@ use domain::dead_letters::DeadLetter;
 use domain::event::GithubEvent;
 use domain::ports::EventStory;
 use domain::reasons::{FailureReason, StatusReason, Words, outcome_words};
+use domain::release::Release;
 use domain::run::{AskedBy, Attempt, Outcome, Run};
 use domain::statuses::row::StatusRow;
 use serde_json::{Value, json};
@@ -78,6 +79,20 @@ fn attempt(attempt: &Attempt) -> Value {
         "note": attempt.note,
         "help": attempt.outcome.and_then(outcome_words).map(words),
         "statuses": attempt.statuses,
+    })
+}
+
+/// A release.
+pub(crate) fn release(release: &Release) -> Value {
+    json!({
+        "repository": release.repository,
+        "tag": release.facts.tag,
+        "name": release.facts.name,
+        "state": release.state.as_str(),
+        "author": release.facts.author,
+        "published_at": release.facts.published_at,
+        "created_at": release.facts.created_at,
+        "url": release.facts.url,
     })
 }
 

@@ -1,6 +1,6 @@
 //! Lets people and servers talk to the gateway: call-backs in, the record out.
 //!
-//! `POST /v1/statuses` takes statuses (`statuses`), `GET /v1/…` reads the record (`events`, `commits`),
+//! `POST /v1/statuses` takes statuses (`statuses`), `GET /v1/…` reads the record (`events`, `releases`, `commits`),
 //! `/v1/events/{id}/replay` and `/v1/replays` run it again (`replays`), `/v1/dead-letters` shows and sends back what is stuck (`dead_letters`), `access` decides who may. Start with [`router`].
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
@@ -13,6 +13,7 @@ mod json;
 mod lines;
 mod pages;
 mod params;
+mod releases;
 mod replays;
 pub mod settings;
 mod statuses;
@@ -24,7 +25,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router, middleware};
 use domain::error::PortError;
-use domain::ports::{BodyReader, Clock, DeadLetters, EventBus, EventReader, Ids, Secrets, StatusQueue};
+use domain::ports::{BodyReader, Clock, DeadLetters, EventBus, EventReader, Ids, ReleaseReader, Secrets, StatusQueue};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use lambda::http::guard::{Hosts, guarded};
 use lambda::http::problem::Problem;
@@ -36,6 +37,8 @@ pub use self::pages::Site;
 pub struct Api {
     /// The record.
     pub reader: Arc<dyn EventReader>,
+    /// Releases, out of the same record.
+    pub releases: Arc<dyn ReleaseReader>,
     /// Bodies that are not kept in the table.
     pub bodies: Arc<dyn BodyReader>,
     /// Where accepted statuses go.
@@ -70,6 +73,7 @@ pub fn router(api: Arc<Api>, hosts: Hosts) -> Router {
         .route("/v1/events/{id}/payload", get(events::payload))
         .route("/v1/events/{id}/replay", post(replays::one))
         .route("/v1/replays", post(replays::many))
+        .route("/v1/releases", get(releases::list))
         .route("/v1/commits/{owner}/{repository}/{sha}/statuses", get(commits::statuses))
         .route("/v1/dead-letters", get(dead_letters::list))
         .route("/v1/dead-letters/redrive", post(dead_letters::redrive))

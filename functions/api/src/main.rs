@@ -8,7 +8,6 @@ use aws::{client, s3::Bucket, sns::Topic, sqs::Statuses, ssm::Parameter};
 use domain::secrets::check_bearer;
 use lambda::telemetry::{self, invocation::watched};
 use lambda::{clock::SystemClock, http::guard::Hosts, ids::UuidIds, meter::Silent, secrets::Kept};
-use store::Store;
 
 #[tokio::main]
 #[expect(clippy::disallowed_methods, reason = "mains hand the environment to the settings")]
@@ -21,8 +20,10 @@ async fn main() -> Result<(), lambda_http::Error> {
     tokio::join!(signer.fetch(), key.fetch());
     let settings::DeadLetterUrls { events, fanout, statuses, fanout_queue } = settings.dead_letters;
     let dead = Urls { events, fanout, statuses, fanout_queue, statuses_queue: settings.statuses_queue_url.clone() };
+    let store = Arc::new(store::Store::new(client::dynamodb(&config), settings.table, clock.clone()));
     let api = Api {
-        reader: Arc::new(Store::new(client::dynamodb(&config), settings.table, clock.clone())),
+        reader: store.clone(),
+        releases: store,
         bodies: Arc::new(Bucket::new(&config, settings.bodies_bucket)),
         statuses: Arc::new(Statuses::new(&config, settings.statuses_queue_url)),
         bus: Arc::new(Topic::new(&config, settings.topic_arn)),

@@ -12,8 +12,8 @@ use domain::envelope::Attributes;
 use domain::error::PortError;
 use domain::event::{EventStatus, GithubEvent, Source};
 use domain::ids::{BodyKey, EventId, EventType, Repository, Sha};
-use domain::ports::{BodyReader, DeadLetters, EventBus, EventReader, EventStory, KeptBody, StatusQueue};
-use domain::query::{EventPage, EventQuery, StatusPage};
+use domain::ports::{BodyReader, DeadLetters, EventBus, EventReader, EventStory, KeptBody, ReleaseReader, StatusQueue};
+use domain::query::{EventPage, EventQuery, ReleasePage, ReleaseQuery, StatusPage};
 use domain::secrets::{FixedSecrets, Keyring};
 use domain::statuses::message::StatusMessage;
 use http::{Request, Response};
@@ -92,6 +92,13 @@ impl StatusQueue for Nowhere {
 }
 
 #[async_trait]
+impl ReleaseReader for Nowhere {
+    async fn releases(&self, _: &ReleaseQuery) -> Result<ReleasePage, PortError> {
+        Err(PortError::permanent("nowhere"))
+    }
+}
+
+#[async_trait]
 impl EventBus for Nowhere {
     async fn publish(&self, _: &str, _: &Attributes) -> Result<(), PortError> {
         Err(PortError::permanent("nowhere"))
@@ -114,6 +121,7 @@ async fn payload(bytes: u64, addresses: bool) -> Response<Body> {
         refused: None,
         site: api::Site::on_aws(),
         reader: world.clone(),
+        releases: Arc::new(Nowhere),
         bodies: world,
         statuses: Arc::new(Nowhere),
         bus: Arc::new(Nowhere),

@@ -11,8 +11,8 @@ use domain::dead_letters::{DeadLetterPage, DeadLetterQueue, Redriven, Which};
 use domain::envelope::Attributes;
 use domain::error::PortError;
 use domain::ids::{BodyKey, EventId, Repository, Sha};
-use domain::ports::{BodyReader, DeadLetters, EventBus, EventReader, EventStory, StatusQueue};
-use domain::query::{EventPage, EventQuery, StatusPage};
+use domain::ports::{BodyReader, DeadLetters, EventBus, EventReader, EventStory, ReleaseReader, StatusQueue};
+use domain::query::{EventPage, EventQuery, ReleasePage, ReleaseQuery, StatusPage};
 use domain::secrets::{FixedSecrets, Keyring};
 use domain::statuses::message::StatusMessage;
 use http::{Request, Response};
@@ -75,9 +75,17 @@ impl EventReader for Down {
     }
 }
 
+#[async_trait]
+impl ReleaseReader for Down {
+    async fn releases(&self, _: &ReleaseQuery) -> Result<ReleasePage, PortError> {
+        down()
+    }
+}
+
 async fn ask(method: &str, path: &str, body: &str) -> Response<Body> {
     let api = Api {
         reader: Arc::new(Down),
+        releases: Arc::new(Down),
         bodies: Arc::new(Down),
         statuses: Arc::new(Down),
         bus: Arc::new(Down),
@@ -115,7 +123,9 @@ async fn statuses_that_the_queue_did_not_take_are_to_be_sent_again() {
 #[tokio::test]
 async fn a_record_that_cannot_be_read_says_so_and_nothing_internal() {
     let commit = format!("/v1/commits/o/r/{}/statuses", "a".repeat(40));
-    for path in ["/v1/events", "/v1/events/1-a", "/v1/events/1-a/payload", &commit, "/v1/dead-letters", "/health"] {
+    let plain =
+        ["/v1/events", "/v1/events/1-a", "/v1/events/1-a/payload", "/v1/releases", "/v1/dead-letters", "/health"];
+    for path in plain.into_iter().chain([commit.as_str()]) {
         let response = ask("GET", path, "").await;
         assert_eq!(response.status(), 503, "{path}");
         let said = detail(response).await;

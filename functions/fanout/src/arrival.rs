@@ -8,6 +8,7 @@ use domain::event::{EventStatus, GithubEvent};
 use domain::facts::{self, Facts};
 use domain::ids::ReceiptId;
 use domain::ports::{BodyReader, KeptBody, Message};
+use domain::release::ReleaseEvent;
 use domain::run::{AskedBy, Run};
 use domain::trace::TraceId;
 use jiff::Timestamp;
@@ -29,6 +30,8 @@ pub(crate) struct Arrival {
     pub kept: KeptBody,
     /// The JSON of a `status` event, read; none for all others.
     pub status: Option<facts::StatusEvent>,
+    /// The JSON of a `release` event, read; none for all others, and when it names no release.
+    pub release: Option<ReleaseEvent>,
 }
 
 impl Arrival {
@@ -60,7 +63,11 @@ pub(crate) async fn open(message: &Message, bodies: &dyn BodyReader) -> Result<R
     // It was JSON when ingest took it. Were it none now, everything about it would still be worth recording.
     let json = delivery::json_of(&body, envelope.content_type).unwrap_or_default();
     let facts = facts::facts(&envelope.event_type, &json).unwrap_or_default();
-    let status = if envelope.event_type.as_str() == "status" { facts::status_event(&json) } else { None };
+    let (status, release) = match envelope.event_type.as_str() {
+        "status" => (facts::status_event(&json), None),
+        "release" => (None, facts::release_event(&json)),
+        _ => (None, None),
+    };
     let event = event(&envelope, facts, hash, body.len());
     about(None, None, event.repository.as_ref(), None);
     Ok(Ok(Arrival {
@@ -71,6 +78,7 @@ pub(crate) async fn open(message: &Message, bodies: &dyn BodyReader) -> Result<R
         body,
         kept,
         status,
+        release,
     }))
 }
 

@@ -1,13 +1,14 @@
 //! Turns a fact into work: records every event, calls the user's server, sends what it answers on its way.
 //!
 //! One message is one receipt: open the envelope, look whether this receipt has been here, decide what to do
-//! ([`plan`]), record that it begins, call (`call`), record how it ended. Start with [`Fanout`].
+//! ([`plan`]), record that it begins (`record`), call (`call`), record how it ended. Start with [`Fanout`].
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod answer;
 mod arrival;
 mod call;
 mod plan;
+mod record;
 pub mod settings;
 
 use std::sync::Arc;
@@ -16,7 +17,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::error::PortError;
 use domain::event::EventStatus;
-use domain::ports::{BodyReader, Clock, EventLog, HeadReader, Message, Secrets, ServerLog, StatusQueue, YourServer};
+use domain::ports::{
+    BodyReader, Clock, EventLog, HeadReader, HourLog, Message, ReleaseLog, Secrets, ServerLog, StatusQueue, YourServer,
+};
 use domain::reasons::FailureReason;
 use domain::retry::{Admission, GIVE_UP_AFTER};
 use domain::run::{Run, TakeUp};
@@ -31,6 +34,10 @@ use crate::plan::Plan;
 pub struct Ports {
     /// Events and runs.
     pub log: Arc<dyn EventLog>,
+    /// Releases.
+    pub releases: Arc<dyn ReleaseLog>,
+    /// What became of events, hour by hour.
+    pub hours: Arc<dyn HourLog>,
     /// How the server does.
     pub servers: Arc<dyn ServerLog>,
     /// Heads of contexts: an echo of our own status is recognised by them.
@@ -81,6 +88,11 @@ impl Fanout {
     async fn take(&self, arrival: &Arrival, message: &str) -> Result<Verdict, PortError> {
         let now = self.ports.clock.now();
         let recorded = self.ports.log.look_up(&arrival.event.id, arrival.receipt).await?;
+        let new = recorded.run.is_none();
+        if new {
+            self.record_release(arrival).await?;
+        }
+        let mut called = false;
         let mut run = match recorded.run {
             None => arrival.new_run(recorded.redelivery, now),
             Some(mut run) => match run.take_up(now, run.working(recorded.redelivery), message) {
@@ -95,6 +107,7 @@ impl Fanout {
                 TakeUp::TooManyCutOffs => {
                     self.save(arrival, &mut run).await?;
                     self.meter.count(Fact::Errored);
+                    self.count(&run, new).await;
                     let reason = "Hookyard was cut off five times while it worked on this message".to_owned();
                     return Ok(Verdict::DeadLetter { reason });
                 }
@@ -123,11 +136,16 @@ impl Fanout {
                         self.save(arrival, &mut run).await?;
                         let probe = admitted == Admission::Probe;
                         self.call(arrival, &mut run, server.as_ref(), request, probe).await;
+                        called = true;
                     }
                 }
             }
         }
-        self.save(arrival, &mut run).await?;
+        match self.save(arrival, &mut run).await {
+            Err(PortError::Permanent(why)) if called => return self.set_aside(arrival, run, new, message, why).await,
+            saved => saved?,
+        }
+        self.count(&run, new).await;
         Ok(self.conclude(&run))
     }
 
@@ -186,21 +204,6 @@ impl Fanout {
             Admission::Probe => Ok(Admission::Rest(now.checked_add(SignedDuration::from_secs(1)).unwrap_or(now))),
             other => Ok(other),
         }
-    }
-
-    /// Writes the run; the first time with all that belongs to the arrival. Somebody else's version means that
-    /// the receipt is in two hands: it goes back to the queue, and the next look sees what the other did.
-    async fn save(&self, arrival: &Arrival, run: &mut Run) -> Result<(), PortError> {
-        let won = if run.version == 0 {
-            self.ports.log.begin(&arrival.event, run, &arrival.headers, &arrival.kept).await?
-        } else {
-            self.ports.log.save(run).await?
-        };
-        if !won {
-            return Err(PortError::transient("another process has taken up this receipt meanwhile"));
-        }
-        run.version += 1;
-        Ok(())
     }
 }
 

@@ -5,7 +5,6 @@ use std::{sync::Arc, time::Duration};
 use aws::{client, s3::Bucket, sqs::Consumer, sqs::Statuses, ssm::Parameter};
 use fanout::{CallBack, Fanout, Ports, settings::Settings};
 use lambda::{clock::SystemClock, meter::emf::Emf, secrets::Kept, sqs::run_sqs, telemetry};
-use server::YourServer;
 use store::Store;
 
 #[tokio::main]
@@ -15,13 +14,15 @@ async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let settings = Settings::from_lookup(|name| std::env::var(name).ok()).unwrap_or_else(|error| error.exit());
     let (config, clock) = (client::config(Duration::from_secs(8)).await, Arc::new(SystemClock));
     let store = Arc::new(Store::new(client::dynamodb(&config), settings.table, clock.clone()));
-    let server = settings.your_server_url.map(|url| YourServer::new(url, clock.clone())).transpose()?;
+    let server = settings.your_server_url.map(|url| server::YourServer::new(url, clock.clone())).transpose()?;
     let signer = Kept::new(Parameter::new(&config, settings.your_server_secret_parameter), clock.clone());
     let signer = signer.checked(domain::webhook::check_secret);
     let tokens = Kept::new(Parameter::new(&config, settings.callback_secret_parameter), clock.clone());
     tokio::join!(signer.fetch(), tokens.fetch());
     let ports = Ports {
         log: store.clone(),
+        releases: store.clone(),
+        hours: store.clone(),
         servers: store.clone(),
         heads: store,
         bodies: Arc::new(Bucket::new(&config, settings.bodies_bucket)),

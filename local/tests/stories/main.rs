@@ -9,6 +9,7 @@ mod line;
 mod pages;
 mod record;
 mod refusals;
+mod releases;
 mod replays;
 mod rotation;
 mod server_faults;

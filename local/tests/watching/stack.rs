@@ -171,6 +171,8 @@ impl Stack {
         let yours = server::YourServer::new(ci.url().parse().unwrap(), clock.clone()).unwrap();
         let ports = ::fanout::Ports {
             log: store.clone(),
+            releases: store.clone(),
+            hours: store.clone(),
             servers: store.clone(),
             heads: store.clone(),
             bodies: shared.clone(),
@@ -187,7 +189,8 @@ impl Stack {
             Github::new(&github.url().parse().unwrap(), Tokens::one("token-one".into()), clock.clone()).unwrap();
         let writer = Writer::new(store.clone(), store.clone(), Arc::new(client), clock.clone(), written.clone());
         let answers = ::api::Api {
-            reader: store,
+            reader: store.clone(),
+            releases: store,
             bodies: shared.clone(),
             statuses: shared.clone(),
             bus: shared.clone(),

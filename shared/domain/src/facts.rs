@@ -10,6 +10,7 @@ use serde::de::{DeserializeOwned, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::ids::{EventType, Repository, Sha};
+use crate::release::{self, ReleaseEvent, ReleaseFacts};
 
 /// Longest free text (action, sender, tag) that is kept from a payload, in characters.
 const TEXT_LIMIT: usize = 255;
@@ -126,6 +127,33 @@ pub fn status_event(json: &[u8]) -> Option<StatusEvent> {
             state: crate::statuses::State::from_word(&whole(state)?)?,
             description: whole(description),
             target_url: whole(target_url),
+        },
+    })
+}
+
+/// Reads a `release` event; none when it does not say which release it is about. Everything else may be missing.
+pub fn release_event(json: &[u8]) -> Option<ReleaseEvent> {
+    let [action, release] = pick(text(json).ok()?, ["action", "release"]).ok()?;
+    let [id, tag, name, draft, prerelease, author, created_at, published_at, url] = pick(
+        release?.get(),
+        ["id", "tag_name", "name", "draft", "prerelease", "author", "created_at", "published_at", "html_url"],
+    )
+    .ok()?;
+    let flag = |raw: Option<&RawValue>| raw.and_then(|raw| serde_json::from_str::<bool>(raw.get()).ok());
+    let moment = |raw: Option<&RawValue>| string(raw)?.parse().ok().filter(|at| release::is_likely(*at));
+    let action = string(action).unwrap_or_default();
+    Some(ReleaseEvent {
+        id: serde_json::from_str(id?.get()).ok()?,
+        draft: flag(draft).unwrap_or(false),
+        prerelease: flag(prerelease).unwrap_or(action == "prereleased"),
+        action,
+        facts: ReleaseFacts {
+            tag: string(tag),
+            name: string(name),
+            author: sub(author, "login").map(cut),
+            created_at: moment(created_at),
+            published_at: moment(published_at),
+            url: whole(url).filter(|url| release::is_link(url)),
         },
     })
 }

@@ -13,8 +13,10 @@ use crate::dead_letters::{DeadLetterPage, DeadLetterQueue, Redriven, Which};
 use crate::envelope::Attributes;
 use crate::error::PortError;
 use crate::event::GithubEvent;
+use crate::hours::{Counted, Hour};
 use crate::ids::{BodyKey, CredentialId, EventId, ReceiptId, Repository, Sha, StatusId};
-use crate::query::{EventPage, EventQuery, StatusPage};
+use crate::query::{EventPage, EventQuery, ReleasePage, ReleaseQuery, StatusPage};
+use crate::release::ReleaseEvent;
 use crate::retry::ServerHealth;
 use crate::run::Run;
 use crate::secrets::Keyring;
@@ -175,6 +177,28 @@ pub trait EventLog: Send + Sync {
     /// Writes the run, conditional on its version (which the row then exceeds by one), and shows its state on
     /// the event unless a newer run does. Answers false when the version has moved on.
     async fn save(&self, run: &Run) -> Result<bool, PortError>;
+}
+
+/// Releases (`dynamodb:GetItem`, `PutItem`).
+#[async_trait]
+pub trait ReleaseLog: Send + Sync {
+    /// Records what an event says of a release, unless a receipt as new or newer has been recorded: then nothing
+    /// changes. Safe to repeat.
+    async fn record_release(
+        &self,
+        repository: &Repository,
+        event: &ReleaseEvent,
+        receipt: ReceiptId,
+        received_at: Timestamp,
+    ) -> Result<(), PortError>;
+}
+
+/// What became of events, hour by hour (`dynamodb:UpdateItem`).
+#[async_trait]
+pub trait HourLog: Send + Sync {
+    /// Counts one of each, in the hour of that moment. Figures only: a count may be lost or doubled, so its failure
+    /// touches no event.
+    async fn count(&self, at: Timestamp, what: &[Counted]) -> Result<(), PortError>;
 }
 
 /// How the user's server does (`dynamodb:GetItem`, `PutItem`).
@@ -368,4 +392,19 @@ pub trait EventReader: Send + Sync {
     ) -> Result<StatusPage, PortError>;
     /// Whether the table answers at all, for `/health`.
     async fn ping(&self) -> Result<(), PortError>;
+}
+
+/// Releases as the query API reads them (`dynamodb:Query` on the indexes).
+#[async_trait]
+pub trait ReleaseReader: Send + Sync {
+    /// One page of releases, newest first.
+    async fn releases(&self, query: &ReleaseQuery) -> Result<ReleasePage, PortError>;
+}
+
+/// The counts as the pages read them (`dynamodb:Query`).
+#[async_trait]
+pub trait HourReader: Send + Sync {
+    /// The newest hours in which anything was counted, up to that moment's own, oldest first; at most `hours` of them,
+    /// at most 1,000. However old they are: none at all means that nothing has been counted in 90 days.
+    async fn hours(&self, until: Timestamp, hours: usize) -> Result<Vec<Hour>, PortError>;
 }

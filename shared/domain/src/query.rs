@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use crate::event::{EventStatus, GithubEvent};
 use crate::ids::{EventType, Repository};
+use crate::release::{Release, ReleaseState};
 use crate::statuses::row::StatusRow;
 
 /// The most entries of one page, and the default.
@@ -65,6 +66,30 @@ impl EventQuery {
 pub struct EventPage {
     /// Newest first.
     pub events: Vec<GithubEvent>,
+    /// Where the next page starts; none at the end.
+    pub next_cursor: Option<String>,
+}
+
+/// Which releases, newest first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ReleaseQuery {
+    /// Only of this repository (compared without case).
+    pub repository: Option<Repository>,
+    /// Only in this state.
+    pub state: Option<ReleaseState>,
+    /// Published at or after; of what is not published, made.
+    pub since: Option<Timestamp>,
+    /// 1 to 100.
+    pub limit: usize,
+    /// Where the page before ended, as with events.
+    pub cursor: Option<String>,
+}
+
+/// One page of releases. May hold fewer than the limit, even none, while there is a next cursor.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ReleasePage {
+    /// Newest first.
+    pub releases: Vec<Release>,
     /// Where the next page starts; none at the end.
     pub next_cursor: Option<String>,
 }

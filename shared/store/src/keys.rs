@@ -10,8 +10,11 @@
 //! | head of a context | `commit#<repository key>@<sha>` | `head#<context>`, or `headhash#<sha256>` of a long one |
 //! | the user's server | `server#<key>` | `server` |
 //! | pause of a credential | `credential#<id>` | `pause` |
+//! | release | `release#<repository key>` | `<id at GitHub>` |
+//! | counts of an hour | `hours` | `<hour>` |
 //!
-//! Only event rows have `at`, so only they stand in the indexes.
+//! Only rows of events and of releases have `at`, so only they stand in the indexes. Releases have spans and
+//! repositories of their own there, which begin with `release` and are no months and no repositories.
 
 use domain::ids::{CredentialId, EventId, ReceiptId, Repository, Sha, StatusId};
 use domain::statuses::ContextKey;
@@ -53,6 +56,11 @@ pub(crate) const EVENT: &str = "event";
 pub(crate) const RUN: &str = "run#";
 /// Sort key of bodies, and of claims on a body's hash.
 pub(crate) const BODY: &str = "body";
+/// Span of all releases in [`BY_TIME`], and what their partitions begin with. One span is enough: GitHub lets nobody
+/// write as many as would fill it.
+pub(crate) const RELEASE: &str = "release";
+/// Partition of the counts.
+pub(crate) const HOURS: &str = "hours";
 /// What sort keys of statuses begin with.
 pub(crate) const STATUS: &str = "status#";
 
@@ -96,6 +104,14 @@ impl Key {
         Self { pk: format!("server#{key}"), sk: "server".to_owned() }
     }
 
+    pub(crate) fn release(repository: &Repository, id: u64) -> Self {
+        Self { pk: release_partition(repository), sk: id.to_string() }
+    }
+
+    pub(crate) fn hour(at: Timestamp) -> Self {
+        Self { pk: HOURS.to_owned(), sk: hour(at) }
+    }
+
     pub(crate) fn pause(credential: &CredentialId) -> Self {
         Self { pk: format!("credential#{credential}"), sk: "pause".to_owned() }
     }
@@ -107,6 +123,11 @@ pub(crate) fn event_partition(id: &EventId) -> String {
 
 pub(crate) fn commit_partition(repository: &Repository, sha: &Sha) -> String {
     format!("commit#{}@{sha}", repository.key())
+}
+
+/// Partition of a repository's releases, in the table and in [`BY_REPOSITORY`].
+pub(crate) fn release_partition(repository: &Repository) -> String {
+    format!("release#{}", repository.key())
 }
 
 /// A moment as text that sorts as the moments do: always nine digits of a second, always UTC.
@@ -122,6 +143,11 @@ pub(crate) fn month(at: Timestamp) -> String {
 /// The month of a day.
 pub(crate) fn month_of(day: Date) -> String {
     format!("{:04}-{:02}", day.year(), day.month())
+}
+
+/// The UTC hour of a moment, `2026-03-02T10`.
+pub(crate) fn hour(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H").to_string()
 }
 
 /// The indexes' sort key.

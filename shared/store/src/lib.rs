@@ -15,11 +15,13 @@ mod cursor;
 mod error;
 mod event;
 mod head;
+mod hours;
 pub mod keys;
 mod list;
 mod packing;
 mod pause;
 mod read;
+mod release;
 mod run;
 pub mod schema;
 mod server;
@@ -43,13 +45,14 @@ pub struct Store {
     table: String,
     clock: Arc<dyn Clock>,
     retention: SignedDuration,
+    counting: Arc<hours::Counting>,
 }
 
 impl Store {
     /// The table of that name, which [`schema::create_table`] or the template has made. The clock decides what
     /// has expired.
     pub fn new(client: Client, table: impl Into<String>, clock: Arc<dyn Clock>) -> Self {
-        Self { client, table: table.into(), clock, retention: RETENTION }
+        Self { client, table: table.into(), clock, retention: RETENTION, counting: Arc::default() }
     }
 
     /// The same, keeping rows for another time. Rows that are there keep the end they were given.

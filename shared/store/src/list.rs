@@ -88,7 +88,7 @@ impl Plan {
             let names = [(AT, at.clone()), (attribute, value), (PK, keys::event_partition(&id)), (SK, "event".into())];
             Some(names.into_iter().map(|(name, value)| (name.to_owned(), text(value))).collect::<Item>())
         });
-        Asked { index: Some(self.index), condition, terms, after }
+        Asked { index: Some(self.index), condition, terms, after, newest_first: true }
     }
 }
 

@@ -24,7 +24,7 @@ pub const INDEXES: [(&str, &str, &str); 3] = [(BY_REPOSITORY, REPO, AT), (BY_TIM
 /// What every index holds besides the keys: what a list shows, so that it needs no second read. Nothing else, because
 /// a change of anything here is written to the indexes too, and everything here is paid for in each of them.
 /// At most a hundred over all indexes (Amazon DynamoDB: "Constraints").
-pub const LISTED: [&str; 22] = [
+pub const LISTED: [&str; 31] = [
     "type",
     "action",
     "source",
@@ -47,6 +47,16 @@ pub const LISTED: [&str; 22] = [
     "last_ms",
     "next_attempt_at",
     "expires_at",
+    // Of releases.
+    "tag",
+    "name",
+    "state",
+    "author",
+    "published_at",
+    "created_at",
+    "url",
+    "receipt",
+    "received_at",
 ];
 
 /// The attribute that DynamoDB expires rows by.

@@ -1,4 +1,4 @@
-//! The four calls that every row goes through, and the conditions on them.
+//! The calls that every row goes through, and the conditions on them.
 
 use std::collections::HashMap;
 
@@ -136,6 +136,19 @@ impl Store {
         }
     }
 
+    /// Changes the row whatever it is, or makes it.
+    pub(crate) async fn update(&self, key: &Key, change: String, terms: Terms) -> Result<(), PortError> {
+        let call = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(row_key(key)))
+            .update_expression(change)
+            .set_expression_attribute_names(Some(terms.names))
+            .set_expression_attribute_values(Some(terms.values));
+        call.send().await.map(drop).map_err(|failure| failed(&doing("UpdateItem", key), &failure))
+    }
+
     /// The row that stood in the way comes with the refusal, at no cost. Emulators may leave it out: then it is
     /// read.
     async fn refused(&self, key: &Key, row: Option<Item>) -> Result<Write, PortError> {
@@ -147,7 +160,7 @@ impl Store {
 
     /// Rows of one partition, read until `most` keys have been seen, and where to go on if there are more.
     pub(crate) async fn query(&self, asked: Asked, most: usize) -> Result<Found, PortError> {
-        let Asked { index, condition, terms, mut after } = asked;
+        let Asked { index, condition, terms, mut after, newest_first } = asked;
         let mut found = Found { rows: Vec::new(), keys: 0, after: None };
         loop {
             let left = i32::try_from(most - found.keys).unwrap_or(i32::MAX);
@@ -160,8 +173,8 @@ impl Store {
                 .set_expression_attribute_names(Some(terms.names.clone()))
                 .set_expression_attribute_values(Some(terms.values.clone()))
                 .set_exclusive_start_key(after.take())
-                // Indexes hold events, newest first, and are never strongly consistent; the table always is here.
-                .scan_index_forward(index.is_none())
+                .scan_index_forward(!newest_first)
+                // Indexes are never strongly consistent; the table always is here.
                 .consistent_read(index.is_none())
                 .limit(left);
             let answer = call.send().await.map_err(|failure| failed("Query", &failure))?;
@@ -186,6 +199,8 @@ pub(crate) struct Asked {
     pub(crate) terms: Terms,
     /// Where the one before ended.
     pub(crate) after: Option<Item>,
+    /// Against the order of the sort keys.
+    pub(crate) newest_first: bool,
 }
 
 impl Asked {
@@ -196,7 +211,7 @@ impl Asked {
         if !beginning.is_empty() {
             condition = format!("{condition} AND begins_with({}, {})", terms.name(SK), terms.value(text(beginning)));
         }
-        Self { index: None, condition, terms, after }
+        Self { index: None, condition, terms, after, newest_first: false }
     }
 }
 

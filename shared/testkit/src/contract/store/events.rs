@@ -126,6 +126,25 @@ pub async fn the_same_bytes_name_the_event_that_had_them_first(table: Table) {
     assert_eq!(table.story(&copy.id).await.event.same_body_as, Some(first.id));
 }
 
+/// Each has a body and headers of its own, as long as it lives itself.
+pub async fn a_copy_outlives_what_it_is_a_copy_of(table: Table) {
+    let first = event(1, table.now());
+    let header = |value: &str| vec![("x-github-hook-id".to_owned(), value.to_owned())];
+    assert!(table.events.begin(&first, &first_run(&first, table.now()), &header("one"), &body()).await.unwrap());
+    table.clock.advance(86_400);
+    let mut copy = event(2, table.now());
+    copy.body_sha256.clone_from(&first.body_sha256);
+    assert!(table.events.begin(&copy, &first_run(&copy, table.now()), &header("two"), &body()).await.unwrap());
+    for (id, value) in [(&first.id, "one"), (&copy.id, "two")] {
+        let story = table.story(id).await;
+        assert_eq!((story.body, story.headers), (Some(body()), header(value)));
+    }
+    table.clock.advance(89 * 86_400);
+    assert_eq!(table.reader.event(&first.id).await.unwrap(), None);
+    let story = table.story(&copy.id).await;
+    assert_eq!((story.body, story.headers), (Some(body()), header("two")));
+}
+
 /// A new receipt of a known event.
 pub async fn a_redelivery_takes_the_event_over(table: Table) {
     let event = event(1, table.now());

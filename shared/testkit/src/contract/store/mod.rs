@@ -4,7 +4,9 @@
 //! its own and gets a table of its own. Nothing here knows an engine, so the same cases run on DynamoDB.
 
 pub mod events;
+pub mod hours;
 pub mod lists;
+pub mod releases;
 pub mod rows;
 pub mod runs;
 pub mod samples;
@@ -15,7 +17,10 @@ use std::sync::Arc;
 
 use domain::error::PortError;
 use domain::ids::EventId;
-use domain::ports::{Clock, EventLog, EventReader, EventStory, PauseLog, ServerLog, StatusLog};
+use domain::ports::{
+    Clock, EventLog, EventReader, EventStory, HourLog, HourReader, PauseLog, ReleaseLog, ReleaseReader, ServerLog,
+    StatusLog,
+};
 use domain::query::{EventPage, EventQuery};
 use jiff::Timestamp;
 
@@ -28,6 +33,14 @@ pub struct Table {
     pub events: Arc<dyn EventLog>,
     /// What the query API reads.
     pub reader: Arc<dyn EventReader>,
+    /// Releases, as fanout writes them.
+    pub releases: Arc<dyn ReleaseLog>,
+    /// Releases, as the query API reads them.
+    pub release_reader: Arc<dyn ReleaseReader>,
+    /// Counts, as fanout writes them.
+    pub hours: Arc<dyn HourLog>,
+    /// Counts, as the pages read them.
+    pub hour_reader: Arc<dyn HourReader>,
     /// Statuses and heads.
     pub statuses: Arc<dyn StatusLog>,
     /// The user's server.
@@ -47,12 +60,17 @@ impl Table {
     /// A table that keeps everything in one store.
     pub fn of<S>(store: S, clock: Arc<ManualClock>) -> Self
     where
-        S: EventLog + EventReader + StatusLog + ServerLog + PauseLog + 'static,
+        S: EventLog + EventReader + StatusLog + ServerLog + PauseLog,
+        S: ReleaseLog + ReleaseReader + HourLog + HourReader + 'static,
     {
         let store = Arc::new(store);
         Self {
             events: store.clone(),
             reader: store.clone(),
+            releases: store.clone(),
+            release_reader: store.clone(),
+            hours: store.clone(),
+            hour_reader: store.clone(),
             statuses: store.clone(),
             servers: store.clone(),
             pauses: store,
@@ -123,6 +141,7 @@ macro_rules! every_store_case {
             a_large_body_is_named_not_held,
             a_body_too_large_for_a_row_is_refused,
             the_same_bytes_name_the_event_that_had_them_first,
+            a_copy_outlives_what_it_is_a_copy_of,
             a_redelivery_takes_the_event_over,
             an_older_receipt_is_listed_but_not_shown,
             an_event_that_came_in_between_is_looked_up_again,
@@ -154,6 +173,19 @@ macro_rules! every_store_case {
             a_head_is_changed_by_one_at_a_time,
             heads_of_different_contexts_are_apart,
             statuses_and_heads_expire,
+        ] }
+        $each! { $($more)*; releases: [
+            a_release_is_as_its_newest_receipt_says,
+            of_many_who_record_a_release_the_newest_wins,
+            releases_are_listed_newest_published_first,
+            a_page_of_releases_looks_for_a_state_within_its_keys,
+            a_cursor_of_releases_belongs_to_its_list,
+            releases_stand_in_no_list_of_events_and_stay,
+        ] }
+        $each! { $($more)*; hours: [
+            counts_are_kept_by_hour,
+            counts_of_many_at_once_are_all_there,
+            counts_expire,
         ] }
         $each! { $($more)*; rows: [
             a_server_is_changed_by_one_at_a_time,
