@@ -1,12 +1,14 @@
 //! Turns a fact into work: records every event, calls the user's server, sends what it answers on its way.
 //!
 //! One message is one receipt: open the envelope, look whether this receipt has been here, decide what to do
-//! ([`plan`]), record that it begins (`record`), call (`call`), record how it ended. Start with [`Fanout`].
+//! ([`plan`]), record that it begins (`record`), call (`call`), record how it ended. One that was under way when a process
+//! died is kept apart meanwhile (`isolation`). Start with [`Fanout`].
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod answer;
 mod arrival;
 mod call;
+mod isolation;
 mod plan;
 mod record;
 pub mod settings;
@@ -21,14 +23,18 @@ use domain::ports::{
     BodyReader, Clock, EventLog, HeadReader, HourLog, Message, ReleaseLog, Secrets, ServerLog, StatusQueue, YourServer,
 };
 use domain::reasons::FailureReason;
-use domain::retry::{Admission, GIVE_UP_AFTER};
+use domain::retry::{Admission, GIVE_UP_AFTER, jittered};
 use domain::run::{Run, TakeUp};
 use jiff::{SignedDuration, Timestamp};
 use lambda::batch::{HandleMessage, Verdict};
 use lambda::meter::{Fact, Meter};
 
 use crate::arrival::Arrival;
+use crate::isolation::Isolation;
 use crate::plan::Plan;
+
+/// How long a run goes back to the queue for when it cannot have the company that it needs: about one attempt of another.
+const STEP_ASIDE: Duration = Duration::from_secs(4);
 
 /// What the `fanout` function needs from the world.
 pub struct Ports {
@@ -70,6 +76,7 @@ pub struct Fanout {
     ports: Ports,
     call_back: CallBack,
     meter: Arc<dyn Meter>,
+    isolation: Isolation,
 }
 
 impl CallBack {
@@ -82,11 +89,11 @@ impl CallBack {
 impl Fanout {
     /// A fanout over its ports; `meter` counts what becomes of events.
     pub fn new(ports: Ports, call_back: CallBack, meter: Arc<dyn Meter>) -> Self {
-        Self { ports, call_back, meter }
+        Self { ports, call_back, meter, isolation: Isolation::new() }
     }
 
     async fn take(&self, arrival: &Arrival, message: &str) -> Result<Verdict, PortError> {
-        let now = self.ports.clock.now();
+        let found = self.ports.clock.now();
         let recorded = self.ports.log.look_up(&arrival.event.id, arrival.receipt).await?;
         let new = recorded.run.is_none();
         if new {
@@ -94,8 +101,8 @@ impl Fanout {
         }
         let mut called = false;
         let mut run = match recorded.run {
-            None => arrival.new_run(recorded.redelivery, now),
-            Some(mut run) => match run.take_up(now, run.working(recorded.redelivery), message) {
+            None => arrival.new_run(recorded.redelivery, found),
+            Some(mut run) => match run.take_up(found, run.working(recorded.redelivery), message) {
                 TakeUp::Go => run,
                 TakeUp::Finished => {
                     tracing::info!(outcome = "copy_dropped", "a copy of a finished receipt was dropped");
@@ -113,6 +120,11 @@ impl Fanout {
                 }
             },
         };
+        let Some(_pass) = self.isolation.enter(run.company(), self.ports.clock.as_ref()).await else {
+            // Nothing has been written of the run: the next look finds what this one found.
+            return Ok(self.step_aside(&run));
+        };
+        let now = self.ports.clock.now();
         match plan::plan(arrival, self.ports.server.is_some(), self.ports.heads.as_ref()).await? {
             Plan::Ignore(reason) => {
                 run.reason = Some(reason);
@@ -147,6 +159,14 @@ impl Fanout {
         }
         self.count(&run, new).await;
         Ok(self.conclude(&run))
+    }
+
+    /// Back to the queue for some seconds, spread, because others are in the way.
+    fn step_aside(&self, run: &Run) -> Verdict {
+        let now = self.ports.clock.now();
+        let wait = SignedDuration::try_from(jittered(STEP_ASIDE, seed(run))).unwrap_or_default();
+        let until = now.checked_add(wait).unwrap_or(now);
+        Verdict::Defer { until, why: "a run that was cut off has the process to itself".to_owned() }
     }
 
     /// Says and counts what has become of the run.

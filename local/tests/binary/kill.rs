@@ -1,9 +1,11 @@
 //! `kill -9`, here after a delivery was acknowledged: it is delivered all the same, and under one id.
 //!
-//! Below: at the worst moments, one by one (`moments`); a thousand deliveries under random kills (`thousand`).
+//! Below: at the worst moments, one by one (`moments`); by an event that kills whoever works on it (`poison`);
+//! a thousand deliveries under random kills (`thousand`).
 
 mod ledger;
 mod moments;
+mod poison;
 mod steered;
 mod storm;
 mod thousand;

@@ -9,6 +9,10 @@ use crate::ids::{EventId, ReceiptId, Sha, StatusId};
 use crate::reasons::FailureReason;
 use crate::retry;
 
+mod company;
+
+pub use self::company::{Company, FEW};
+
 /// How long an attempt belongs to the process that started it. After this a run whose attempt was cut off
 /// is taken up again. Ten seconds of time-out, and room for the writes around it.
 pub const LEASE: Duration = Duration::from_secs(30);

@@ -112,6 +112,27 @@ fn a_cut_off_between_answers_is_forgiven_only_by_being_rare() {
 }
 
 #[test]
+fn whoever_was_cut_off_has_ever_less_company_until_it_lives_to_see_an_answer() {
+    let mut run = run();
+    assert_eq!(run.company(), Company::Many);
+    let mut now = 0;
+    for company in [Company::Few, Company::Nobody, Company::Nobody] {
+        run.start_attempt(t(now), Processing);
+        now += 50;
+        run.take_up(t(now), Processing, "m");
+        assert_eq!(run.company(), company, "after {} cut-offs", run.cut_offs);
+    }
+    run.start_attempt(t(now), Processing);
+    assert_eq!(run.company(), Company::Many, "an open attempt says nothing yet");
+    run.end_attempt(ending(Outcome::Error), t(now + 1), 1);
+    assert_eq!((run.company(), run.cut_offs), (Company::Many, 3));
+    now += 100;
+    run.start_attempt(t(now), Processing);
+    run.take_up(t(now + 50), Processing, "m");
+    assert_eq!(run.company(), Company::Nobody, "it has not been forgotten");
+}
+
+#[test]
 fn what_is_worked_on_keeps_its_state_when_an_older_receipt_turns_up() {
     let mut fresh = run();
     assert_eq!(fresh.working(true), Reprocessing, "not recorded yet: the receipts decide");
