@@ -10,10 +10,19 @@ use domain::ids::{Repository, Sha};
 use http::HeaderMap;
 use lambda::http::problem::Problem;
 
+use crate::answers::StatusPage;
 use crate::events::cursor_or;
+use crate::openapi::Reading;
+use crate::openapi::requests::{OneCommit, Page};
 use crate::params::Params;
-use crate::{Api, access, bad_request, json, not_text};
+use crate::{Api, access, bad_request, not_text};
 
+/// List the statuses of a commit
+///
+/// The newest accepted first, with what became of each.
+#[utoipa::path(get, path = "/v1/commits/{owner}/{repository}/{sha}/statuses", tag = "statuses",
+    operation_id = "listCommitStatuses", params(OneCommit, Page),
+    responses((status = 200, description = "One page.", body = StatusPage), Reading))]
 pub(crate) async fn statuses(
     State(api): State<Arc<Api>>,
     path: Result<Path<(String, String, String)>, PathRejection>,
@@ -28,6 +37,6 @@ pub(crate) async fn statuses(
     let sha = Sha::of(&sha).map_err(bad)?;
     let page = api.reader.statuses(&repository, &sha, params.limit()?, params.text("cursor")).await;
     let page = page.map_err(|error| cursor_or(&error))?;
-    let statuses: Vec<_> = page.statuses.iter().map(json::status).collect();
-    Ok(Json(serde_json::json!({ "statuses": statuses, "next_cursor": page.next_cursor })).into_response())
+    let statuses = page.statuses.iter().map(Into::into).collect();
+    Ok(Json(StatusPage { statuses, next_cursor: page.next_cursor }).into_response())
 }

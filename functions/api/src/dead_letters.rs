@@ -10,11 +10,19 @@ use futures_util::future::try_join_all;
 use http::HeaderMap;
 use lambda::http::problem::Problem;
 use serde::Deserialize;
-use serde_json::json;
+use utoipa::ToSchema;
 
+use crate::answers::{DeadLetterPage, QueueCount, Redriven};
+use crate::openapi::requests::OneQueue;
+use crate::openapi::{Changing, Reading, names};
 use crate::params::Params;
-use crate::{Api, access, bad_request, body, json, unavailable};
+use crate::{Api, access, bad_request, body, unavailable};
 
+/// List dead letters
+///
+/// What was set aside, oldest first.
+#[utoipa::path(get, path = "/v1/dead-letters", tag = "dead letters", operation_id = "listDeadLetters",
+    params(OneQueue), responses((status = 200, description = "Up to a hundred.", body = DeadLetterPage), Reading))]
 pub(crate) async fn list(
     State(api): State<Arc<Api>>,
     RawQuery(query): RawQuery,
@@ -29,26 +37,34 @@ pub(crate) async fn list(
     let limit = params.limit()?;
     let looks = queues.iter().map(|queue| api.dead_letters.list(*queue, limit));
     let pages = try_join_all(looks).await.map_err(|error| unavailable(&error))?;
-    let counts: Vec<_> = queues
-        .iter()
-        .zip(&pages)
-        .map(|(queue, page)| json!({ "queue": queue.as_str(), "count": page.count }))
-        .collect();
+    let count = |(queue, count)| QueueCount { queue, count };
+    let counts =
+        queues.iter().map(|queue| queue.as_str()).zip(pages.iter().map(|page| page.count)).map(count).collect();
     let mut letters: Vec<_> = pages.into_iter().flat_map(|page| page.letters).collect();
     letters.sort_by_key(|letter| letter.since);
     letters.truncate(limit);
-    let letters: Vec<_> = letters.iter().map(json::dead_letter).collect();
-    Ok(Json(json!({ "dead_letters": letters, "queues": counts })).into_response())
+    let dead_letters = letters.into_iter().map(Into::into).collect();
+    Ok(Json(DeadLetterPage { dead_letters, queues: counts }).into_response())
 }
 
-#[derive(Deserialize)]
+/// Which dead letters to send back.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Request {
+#[schema(as = RedriveRequest, examples(json!({ "queue": "fanout" })))]
+pub(crate) struct Request {
+    #[schema(value_type = names::QueueName)]
     queue: String,
+    /// Only these; left out, up to a hundred of the queue.
     #[serde(default)]
+    #[schema(min_items = 1, max_items = 100)]
     ids: Option<Vec<String>>,
 }
 
+/// Send dead letters back
+///
+/// To the queue that they were meant for. What has ended meanwhile is not done twice.
+#[utoipa::path(post, path = "/v1/dead-letters/redrive", tag = "dead letters", operation_id = "redriveDeadLetters",
+    request_body = Request, responses((status = 200, description = "What was sent back.", body = Redriven), Changing))]
 pub(crate) async fn redrive(State(api): State<Arc<Api>>, request: extract::Request) -> Result<Response, Problem> {
     body::json_only(request.headers())?;
     access::reader(&api, request.headers()).await?;
@@ -66,14 +82,7 @@ pub(crate) async fn redrive(State(api): State<Arc<Api>>, request: extract::Reque
         missing = redriven.missing.len(),
         "dead letters were sent back"
     );
-    let answer = json!({
-        "queue": queue.as_str(),
-        "redriven": redriven.ids.len(),
-        "ids": redriven.ids,
-        "missing": redriven.missing,
-        "more": redriven.more,
-    });
-    Ok(Json(answer).into_response())
+    Ok(Json(Redriven::new(queue, redriven)).into_response())
 }
 
 fn queue(word: &str) -> Result<DeadLetterQueue, Problem> {

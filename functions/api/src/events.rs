@@ -21,8 +21,11 @@ use jiff::Timestamp;
 use lambda::http::problem::Problem;
 use serde_json::value::RawValue;
 
+use crate::answers::{EventPage, EventStory as Answer};
+use crate::openapi::requests::{EventFilter, OneEvent, Page};
+use crate::openapi::{NoSuchEvent, Reading};
 use crate::params::Params;
-use crate::{Api, access, bad_request, json, not_text, unavailable};
+use crate::{Api, access, bad_request, not_text, unavailable};
 
 /// The largest payload that stands inside the event's own answer.
 pub(crate) const PAYLOAD_INLINE: usize = 256 * 1024;
@@ -40,6 +43,12 @@ const STATUS_PAGES: usize = 10;
 
 const PARAMS: [&str; 9] = ["repository", "type", "action", "status", "delivery", "since", "until", "limit", "cursor"];
 
+/// List events
+///
+/// The newest first. A page looks at no more than a thousand events, so it may hold fewer than the limit, even none,
+/// while there is a next one.
+#[utoipa::path(get, path = "/v1/events", tag = "events", operation_id = "listEvents", params(EventFilter, Page),
+    responses((status = 200, description = "One page.", body = EventPage), Reading))]
 pub(crate) async fn list(
     State(api): State<Arc<Api>>,
     RawQuery(text): RawQuery,
@@ -50,8 +59,8 @@ pub(crate) async fn list(
     let query = query(&params, api.clock.now())?;
     in_order(&query)?;
     let page = api.reader.events(&query).await.map_err(|error| cursor_or(&error))?;
-    let events: Vec<_> = page.events.iter().map(json::event).collect();
-    Ok(Json(serde_json::json!({ "events": events, "next_cursor": page.next_cursor })).into_response())
+    let events = page.events.iter().map(Into::into).collect();
+    Ok(Json(EventPage { events, next_cursor: page.next_cursor }).into_response())
 }
 
 /// The filters, the range and the page that are asked for.
@@ -92,6 +101,11 @@ pub(crate) fn in_order(query: &EventQuery) -> Result<(), Problem> {
     Ok(())
 }
 
+/// Show an event
+///
+/// With its runs, the statuses that came of it, and its payload where that is not large.
+#[utoipa::path(get, path = "/v1/events/{id}", tag = "events", operation_id = "showEvent", params(OneEvent),
+    responses((status = 200, description = "The event.", body = Answer), (status = 404, response = NoSuchEvent), Reading))]
 pub(crate) async fn show(
     State(api): State<Arc<Api>>,
     path: Result<Path<String>, PathRejection>,
@@ -101,28 +115,37 @@ pub(crate) async fn show(
     let Path(id) = path.map_err(|_| not_text())?;
     let story = story(&api, &id).await?;
     let statuses = statuses_of(&api, &story).await?;
-    let mut answer = json::story(&story, &statuses);
     let small = story.event.body_bytes <= PAYLOAD_INLINE as u64;
     let body = if small { body(&api, &story).await? } else { None };
     let payload = body.and_then(|bytes| {
         let json = delivery::json_of(&bytes, content_type(&story.headers)).ok()?.into_owned();
         RawValue::from_string(String::from_utf8(json).ok()?).ok()
     });
-    let payload_url = format!("/v1/events/{}/payload", story.event.id);
-    if let Some(object) = answer.as_object_mut() {
-        object.insert("payload_url".to_owned(), payload_url.into());
-    }
     let fit = |json: &str| json.len() <= PAYLOAD_INLINE && depth(json) <= PAYLOAD_DEPTH;
-    let Some(payload) = payload.filter(|raw| fit(raw.get())) else {
-        return Ok(Json(answer).into_response());
+    let answer = Answer {
+        event: (&story.event).into(),
+        failure: story.event.failure_reason.map(|reason| reason.words().into()),
+        runs: story.runs.iter().map(Into::into).collect(),
+        statuses: statuses.iter().map(Into::into).collect(),
+        payload_url: format!("/v1/events/{}/payload", story.event.id),
+        payload: payload.filter(|raw| fit(raw.get())),
     };
-    // The payload goes in as it is, not through a tree that would reorder and rewrite it.
-    let mut text = answer.to_string();
-    text.pop();
-    let text = format!("{text},\"payload\":{}}}", payload.get());
-    Ok(([(header::CONTENT_TYPE, "application/json")], text).into_response())
+    Ok(Json(answer).into_response())
 }
 
+/// Fetch an event's payload
+///
+/// The exact bytes that GitHub sent. They are somebody else's: they come as an attachment that no browser guesses at.
+#[utoipa::path(get, path = "/v1/events/{id}/payload", tag = "events", operation_id = "fetchPayload", params(OneEvent),
+    responses(
+        (status = 200, description = "The bytes.", content(
+            ("application/json"), ("application/x-www-form-urlencoded"),
+        )),
+        (status = 303, description = "On AWS, over 4 MB: where they are, for some minutes.",
+            headers(("location" = String, description = "An address at the body store."))),
+        (status = 404, response = NoSuchEvent),
+        Reading,
+    ))]
 pub(crate) async fn payload(
     State(api): State<Arc<Api>>,
     path: Result<Path<String>, PathRejection>,

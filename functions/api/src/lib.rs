@@ -1,16 +1,18 @@
 //! Lets people and servers talk to the gateway: call-backs in, the record out.
 //!
 //! `POST /v1/statuses` takes statuses (`statuses`), `GET /v1/…` reads the record (`events`, `releases`, `commits`),
-//! `/v1/events/{id}/replay` and `/v1/replays` run it again (`replays`), `/v1/dead-letters` shows and sends back what is stuck (`dead_letters`), `access` decides who may. Start with [`router`].
+//! `/v1/events/{id}/replay` and `/v1/replays` run it again (`replays`), `/v1/dead-letters` shows and sends back what is stuck (`dead_letters`), `access` decides who may,
+//! `answers` holds what is sent, `openapi` describes all of it. Start with [`router`].
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod access;
+mod answers;
 mod body;
 mod commits;
 mod dead_letters;
 mod events;
-mod json;
 mod lines;
+mod openapi;
 mod pages;
 mod params;
 mod releases;
@@ -22,7 +24,7 @@ use std::sync::Arc;
 
 use axum::extract::{DefaultBodyLimit, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 use axum::{Json, Router, middleware};
 use domain::error::PortError;
 use domain::ports::{BodyReader, Clock, DeadLetters, EventBus, EventReader, Ids, ReleaseReader, Secrets, StatusQueue};
@@ -31,6 +33,7 @@ use lambda::http::guard::{Hosts, guarded};
 use lambda::http::problem::Problem;
 use lambda::meter::refusals::Refusals;
 
+use self::answers::Health;
 pub use self::pages::Site;
 
 /// What the `api` function needs from the world.
@@ -63,21 +66,29 @@ pub struct Api {
     pub refused: Option<Arc<Refusals>>,
 }
 
+type Route = fn() -> MethodRouter<Arc<Api>>;
+
+/// The addresses for programs: each of them is in the specification. The pages have theirs in `pages`.
+const ROUTES: [(&str, Route); 13] = [
+    ("/v1/statuses", || post(statuses::post)),
+    ("/pulls/status/update", || post(statuses::post)),
+    ("/v1/events", || get(events::list)),
+    ("/v1/events/{id}", || get(events::show)),
+    ("/v1/events/{id}/payload", || get(events::payload)),
+    ("/v1/events/{id}/replay", || post(replays::one)),
+    ("/v1/replays", || post(replays::many)),
+    ("/v1/releases", || get(releases::list)),
+    ("/v1/commits/{owner}/{repository}/{sha}/statuses", || get(commits::statuses)),
+    ("/v1/dead-letters", || get(dead_letters::list)),
+    ("/v1/dead-letters/redrive", || post(dead_letters::redrive)),
+    ("/health", || get(health)),
+    ("/openapi.json", || get(openapi::openapi)),
+];
+
 /// The status, query and page port.
 pub fn router(api: Arc<Api>, hosts: Hosts) -> Router {
-    let router = Router::new()
-        .route("/v1/statuses", post(statuses::post))
-        .route("/pulls/status/update", post(statuses::post))
-        .route("/v1/events", get(events::list))
-        .route("/v1/events/{id}", get(events::show))
-        .route("/v1/events/{id}/payload", get(events::payload))
-        .route("/v1/events/{id}/replay", post(replays::one))
-        .route("/v1/replays", post(replays::many))
-        .route("/v1/releases", get(releases::list))
-        .route("/v1/commits/{owner}/{repository}/{sha}/statuses", get(commits::statuses))
-        .route("/v1/dead-letters", get(dead_letters::list))
-        .route("/v1/dead-letters/redrive", post(dead_letters::redrive))
-        .route("/health", get(health))
+    let routes = ROUTES.iter().fold(Router::new(), |router, (path, route)| router.route(path, route()));
+    let router = routes
         .merge(pages::router(api.clone()))
         .method_not_allowed_fallback(other_method)
         .fallback(unknown)
@@ -87,16 +98,22 @@ pub fn router(api: Arc<Api>, hosts: Hosts) -> Router {
     guarded(router, hosts)
 }
 
-/// Whether the record can be read. Who may read it also hears which deliveries were refused.
-async fn health(State(api): State<Arc<Api>>, headers: HeaderMap) -> Result<Response, Problem> {
+/// Look whether it works
+///
+/// Both ports answer. On this one the record can be read; who may read it also hears which deliveries were refused.
+#[utoipa::path(get, path = "/health", tag = "gateway", operation_id = "health", security((), ("key" = [])),
+    responses(
+        (status = 200, description = "It works.", body = Health),
+        (status = 503, response = openapi::Unavailable),
+        openapi::Anywhere,
+    ))]
+async fn health(State(api): State<Arc<Api>>, headers: HeaderMap) -> Result<Json<Health>, Problem> {
     api.reader.ping().await.map_err(|error| unavailable(&error))?;
-    let mut health = serde_json::json!({ "status": "ok", "function": "api" });
-    if let Some(refused) = &api.refused
-        && access::reader(&api, &headers).await.is_ok()
-    {
-        health["refused"] = refused.to_json();
-    }
-    Ok(Json(health).into_response())
+    let refused = match &api.refused {
+        Some(refused) if access::reader(&api, &headers).await.is_ok() => Some(refused.to_json()),
+        _ => None,
+    };
+    Ok(Json(Health { status: "ok", function: "api", refused }))
 }
 
 /// The router adds `Allow`, which is all that OPTIONS asks for.

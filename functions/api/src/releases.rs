@@ -11,12 +11,20 @@ use domain::release::ReleaseState;
 use http::HeaderMap;
 use lambda::http::problem::Problem;
 
+use crate::answers::ReleasePage;
 use crate::events::cursor_or;
+use crate::openapi::Reading;
+use crate::openapi::requests::{Page, ReleaseFilter};
 use crate::params::Params;
-use crate::{Api, access, bad_request, json};
+use crate::{Api, access, bad_request};
 
 const PARAMS: [&str; 5] = ["repository", "state", "since", "limit", "cursor"];
 
+/// List releases
+///
+/// The newest first, by when they were published; kept current by GitHub's release events, and never expiring.
+#[utoipa::path(get, path = "/v1/releases", tag = "releases", operation_id = "listReleases",
+    params(ReleaseFilter, Page), responses((status = 200, description = "One page.", body = ReleasePage), Reading))]
 pub(crate) async fn list(
     State(api): State<Arc<Api>>,
     RawQuery(query): RawQuery,
@@ -37,6 +45,6 @@ pub(crate) async fn list(
         cursor: params.text("cursor").map(str::to_owned),
     };
     let page = api.releases.releases(&query).await.map_err(|error| cursor_or(&error))?;
-    let releases: Vec<_> = page.releases.iter().map(json::release).collect();
-    Ok(Json(serde_json::json!({ "releases": releases, "next_cursor": page.next_cursor })).into_response())
+    let releases = page.releases.iter().map(Into::into).collect();
+    Ok(Json(ReleasePage { releases, next_cursor: page.next_cursor }).into_response())
 }

@@ -20,9 +20,12 @@ use futures_util::{StreamExt, stream};
 use http::StatusCode;
 use lambda::http::problem::Problem;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use crate::access::{self, Reader};
+use crate::answers::{Fate, ReplayPage, ReplayResult, Replayed};
+use crate::openapi::requests::OneEvent;
+use crate::openapi::{BodyExpired, Changing, NoSuchEvent, NotReplayed, names};
 use crate::params::Params;
 use crate::{Api, bad_request, body, events, not_text, retry_later, unavailable};
 
@@ -32,15 +35,34 @@ const AT_ONCE: usize = 8;
 /// The longest name that a caller may give for who asked, in characters.
 const NAME_LIMIT: usize = 100;
 
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields, default)]
-struct One {
+/// How to replay an event.
+#[derive(Deserialize, Default, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = ReplayOneRequest, examples(json!({ "by": "ana, command line" })))]
+pub(crate) struct One {
+    /// Also when it has not failed.
+    #[serde(default)]
     force: bool,
+    /// A replay of an earlier answer, to repeat that call, or one that the caller has minted.
+    #[schema(value_type = Option<names::ReplayId>)]
     replay: Option<String>,
+    /// Who asks, for the run's `asked_by`.
+    #[schema(min_length = 1, max_length = 100, pattern = r"^[^\u0000-\u001f\u007f-\u009f]+$")]
     by: Option<String>,
 }
 
-/// Replays one event.
+/// Replay one event
+///
+/// It runs again, as GitHub delivered it and under another receipt. A repeat with the same `replay` runs nothing twice.
+#[utoipa::path(post, path = "/v1/events/{id}/replay", tag = "replays", operation_id = "replayEvent",
+    params(OneEvent), request_body = One,
+    responses(
+        (status = 202, description = "It runs.", body = Replayed),
+        (status = 404, response = NoSuchEvent),
+        (status = 409, response = NotReplayed),
+        (status = 410, response = BodyExpired),
+        Changing,
+    ))]
 pub(crate) async fn one(
     State(api): State<Arc<Api>>,
     path: Result<Path<String>, PathRejection>,
@@ -61,7 +83,7 @@ pub(crate) async fn one(
         Ok(Decision::Leave(refusal)) => return Err(refused(refusal)),
         Err(error) => return Ok(retry_later(unavailable(&error).with("replay", replay.to_string()))),
     };
-    let answer = json!({ "event": story.event.id, "receipt": receipt, "replay": replay.to_string() });
+    let answer = Replayed { event: story.event.id, receipt, replay: replay.to_string() };
     Ok((StatusCode::ACCEPTED, Json(answer)).into_response())
 }
 
@@ -75,30 +97,60 @@ pub(crate) async fn from_page(api: &Api, story: &EventStory, by: &str) -> Result
     }
 }
 
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields, default)]
+/// Which events to replay, by what they are.
+#[derive(Deserialize, Default, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = ReplayFilter)]
 struct Filter {
+    #[schema(value_type = Option<names::Repository>)]
     repository: Option<String>,
     #[serde(rename = "type")]
+    #[schema(value_type = Option<names::EventType>)]
     event_type: Option<String>,
+    #[schema(min_length = 1)]
     action: Option<String>,
+    /// `errored` where none is given; others only with `force`.
+    #[schema(value_type = Option<names::EventStatus>)]
     status: Option<String>,
 }
 
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields, default)]
-struct Many {
+/// Which events to replay, and how.
+#[derive(Deserialize, Default, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = ReplayRequest, examples(json!({
+    "filter": { "repository": "octo-org/hello" }, "since": "2026-03-02T10:00:00Z", "dry_run": true,
+})))]
+pub(crate) struct Many {
+    #[serde(default)]
     filter: Filter,
+    /// Only received at or after this instant.
+    #[schema(value_type = Option<String>, format = DateTime)]
     since: Option<String>,
+    /// Only received before it; in any case before the replay was minted.
+    #[schema(value_type = Option<String>, format = DateTime)]
     until: Option<String>,
+    /// Also events that have not failed.
+    #[serde(default)]
     force: bool,
+    /// Count and list, and replay nothing.
+    #[serde(default)]
     dry_run: bool,
+    /// The `next_cursor` of the call before, together with its `replay`.
     cursor: Option<String>,
+    /// A replay of an earlier answer, to go on with it or to repeat that call, or one that the caller has minted.
+    #[schema(value_type = Option<names::ReplayId>)]
     replay: Option<String>,
+    /// Who asks, for the runs' `asked_by`.
+    #[schema(min_length = 1, max_length = 100, pattern = r"^[^\u0000-\u001f\u007f-\u009f]+$")]
     by: Option<String>,
 }
 
-/// Replays one page of events.
+/// Replay events
+///
+/// Up to a hundred a call. The first mints `replay`, which stands on the runs; `next_cursor` leads on, and repeating a
+/// call runs nothing twice.
+#[utoipa::path(post, path = "/v1/replays", tag = "replays", operation_id = "replayEvents", request_body = Many,
+    responses((status = 200, description = "What became of each.", body = ReplayPage), Changing))]
 pub(crate) async fn many(State(api): State<Arc<Api>>, request: extract::Request) -> Result<Response, Problem> {
     body::json_only(request.headers())?;
     let reader = access::reader(&api, request.headers()).await?;
@@ -136,7 +188,7 @@ pub(crate) async fn many(State(api): State<Arc<Api>>, request: extract::Request)
     // Oldest first, as they once came.
     let events = page.events.into_iter().rev();
     if dry_run {
-        tally.results.extend(events.map(|event| result(&event, "matched", None, None)));
+        tally.results.extend(events.map(|event| ReplayResult::new(&event, Fate::Matched, None, None)));
     } else {
         let replays = events.map(|event| replay_listed(&api, &replay, event, force, &by));
         let mut done = stream::iter(replays).buffered(AT_ONCE);
@@ -157,7 +209,7 @@ struct Tally {
     replayed: usize,
     already: usize,
     left: usize,
-    results: Vec<Value>,
+    results: Vec<ReplayResult>,
 }
 
 impl Tally {
@@ -167,37 +219,18 @@ impl Tally {
 
     fn count(&mut self, event: &GithubEvent, decision: Decision) {
         let (count, word, receipt, refusal) = match decision {
-            Decision::Run(receipt) => (&mut self.replayed, "replayed", Some(receipt), None),
-            Decision::Already(receipt) => (&mut self.already, "already", Some(receipt), None),
-            Decision::Leave(refusal) => (&mut self.left, "left", None, Some(refusal)),
+            Decision::Run(receipt) => (&mut self.replayed, Fate::Replayed, Some(receipt), None),
+            Decision::Already(receipt) => (&mut self.already, Fate::Already, Some(receipt), None),
+            Decision::Leave(refusal) => (&mut self.left, Fate::Left, None, Some(refusal)),
         };
         *count += 1;
-        self.results.push(result(event, word, receipt, refusal));
+        self.results.push(ReplayResult::new(event, word, receipt, refusal));
     }
 
-    fn answer(self, replay: &ReplayId, next_cursor: Option<String>) -> Value {
-        json!({
-            "replay": replay.to_string(),
-            "matched": self.matched,
-            "replayed": self.replayed,
-            "already": self.already,
-            "left": self.left,
-            "results": self.results,
-            "next_cursor": next_cursor,
-        })
+    fn answer(self, replay: &ReplayId, next_cursor: Option<String>) -> ReplayPage {
+        let Self { matched, replayed, already, left, results } = self;
+        ReplayPage { replay: replay.to_string(), matched, replayed, already, left, results, next_cursor }
     }
-}
-
-fn result(event: &GithubEvent, word: &str, receipt: Option<ReceiptId>, refusal: Option<Refusal>) -> Value {
-    json!({
-        "event": event.id,
-        "type": event.event_type,
-        "repository": event.repository,
-        "received_at": event.received_at,
-        "result": word,
-        "receipt": receipt,
-        "reason": refusal.map(Refusal::as_str),
-    })
 }
 
 /// One event of a list. The list may be behind, so the event itself is looked at.

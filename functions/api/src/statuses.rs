@@ -13,12 +13,27 @@ use domain::trace::TraceId;
 use http::{HeaderMap, StatusCode};
 use lambda::http::problem::Problem;
 use lambda::telemetry::about;
-use serde_json::{Value, json};
 use tracing::Span;
 
 use crate::access::{self, Caller};
+use crate::answers::{StatusResult, StatusResults, Verdict};
+use crate::openapi::requests::{Repeat, StatusRequest};
+use crate::openapi::{Changing, NoStatus};
 use crate::{Api, bad_request, body, retry_later, unavailable};
 
+/// Report statuses
+///
+/// By call-back, with the token that came with an event or with the key. Each status is answered by itself; accepted
+/// ones are on their way to GitHub.
+#[utoipa::path(post, path = "/v1/statuses", tag = "statuses", operation_id = "reportStatuses",
+    security(("key" = []), ("token" = [])),
+    params(Repeat),
+    request_body = StatusRequest,
+    responses(
+        (status = 202, description = "At least one was accepted.", body = StatusResults),
+        (status = 422, response = NoStatus),
+        Changing,
+    ))]
 pub(crate) async fn post(State(api): State<Arc<Api>>, request: extract::Request) -> Result<Response, Problem> {
     let headers = request.headers().clone();
     body::json_only(&headers)?;
@@ -35,12 +50,12 @@ pub(crate) async fn post(State(api): State<Arc<Api>>, request: extract::Request)
     if accepted.is_empty() {
         let detail = "None of the statuses was accepted; each result says why.";
         let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "no-status", "No status accepted", detail);
-        return Ok(problem.with("results", Value::Array(results)).into_response());
+        return Ok(problem.with("results", serde_json::json!(results)).into_response());
     }
     if let Err(error) = api.statuses.send(&accepted).await {
         return Ok(retry_later(unavailable(&error)));
     }
-    Ok((StatusCode::ACCEPTED, Json(json!({ "results": results }))).into_response())
+    Ok((StatusCode::ACCEPTED, Json(StatusResults { results })).into_response())
 }
 
 /// The trace that the caller names, where it is not the run's own.
@@ -117,7 +132,7 @@ fn accept(
     caller: &Caller,
     idempotency_key: Option<&str>,
     trace: Option<TraceId>,
-) -> (Vec<Value>, Vec<StatusMessage>) {
+) -> (Vec<StatusResult>, Vec<StatusMessage>) {
     let at = api.clock.now();
     let (run, event, via) = match caller {
         Caller::Reader(_) => (None, None, Via::Key),
@@ -133,7 +148,7 @@ fn accept(
         };
         match read {
             Err(reason) => {
-                results.push(json!({ "id": null, "context": context, "result": "invalid", "reason": reason }))
+                results.push(StatusResult { id: None, context, result: Verdict::Invalid, reason: Some(reason) });
             }
             Ok((repository, sha, read)) => {
                 let id: StatusId = match idempotency_key {
@@ -141,7 +156,7 @@ fn accept(
                     None => id::of_uuid(api.ids.next(at)),
                 };
                 let reason = read.cut.then(|| format!("description cut to {DESCRIPTION_LIMIT} characters"));
-                results.push(json!({ "id": id, "context": context, "result": "accepted", "reason": reason }));
+                results.push(StatusResult { id: Some(id.clone()), context, result: Verdict::Accepted, reason });
                 accepted.push(StatusMessage {
                     id,
                     repository: repository.clone(),

@@ -19,7 +19,9 @@ use domain::statuses::message::StatusMessage;
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use lambda::http::guard::Hosts;
+use standin::http::Reply;
 use testkit::clock::{CountingIds, ManualClock};
+use testkit::specification::Specification;
 use tower::ServiceExt;
 
 /// One event with a body of so many bytes in a store that has addresses, or has none.
@@ -116,6 +118,16 @@ impl DeadLetters for Nowhere {
 }
 
 async fn payload(bytes: u64, addresses: bool) -> Response<Body> {
+    ask("/v1/events/1-a/payload", bytes, addresses).await
+}
+
+async fn reply(response: Response<Body>) -> Reply {
+    let (parts, body) = response.into_parts();
+    let body = body.collect().await.unwrap().to_bytes();
+    Reply { code: parts.status.as_u16(), headers: parts.headers, body }
+}
+
+async fn ask(path: &str, bytes: u64, addresses: bool) -> Response<Body> {
     let world = Arc::new(World { bytes, addresses });
     let api = Api {
         refused: None,
@@ -132,7 +144,7 @@ async fn payload(bytes: u64, addresses: bool) -> Response<Body> {
         clock: Arc::new(ManualClock::default()),
         ids: Arc::new(CountingIds::default()),
     };
-    let request = Request::get("/v1/events/1-a/payload").header("host", "127.0.0.1").body(Body::empty()).unwrap();
+    let request = Request::get(path).header("host", "127.0.0.1").body(Body::empty()).unwrap();
     api::router(Arc::new(api), Hosts::new(None, None)).oneshot(request).await.unwrap()
 }
 
@@ -141,6 +153,8 @@ async fn over_4_mb_the_caller_is_sent_to_the_bucket() {
     let sent_on = payload((4 << 20) + 1, true).await;
     assert_eq!(sent_on.status(), 303);
     assert_eq!(sent_on.headers()["location"], "https://bucket.example/bodies/x?as=application/json");
+    let described = Specification::of(&reply(ask("/openapi.json", 0, true).await).await);
+    described.check("GET", "/v1/events/{id}/payload", &reply(sent_on).await);
     for (bytes, addresses) in [(4 << 20, true), ((4 << 20) + 1, false)] {
         let answer = payload(bytes, addresses).await;
         assert_eq!(answer.status(), 200);

@@ -18,7 +18,9 @@ use domain::statuses::message::StatusMessage;
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use lambda::http::guard::Hosts;
+use standin::http::Reply;
 use testkit::clock::{CountingIds, ManualClock};
+use testkit::specification::Specification;
 use tower::ServiceExt;
 
 /// Everything behind the API fails, in words that are nobody's business.
@@ -174,4 +176,26 @@ async fn a_replay_that_the_bus_did_not_take_can_be_repeated_by_its_name() {
     assert_eq!(response.status(), 503);
     let said = detail(response).await;
     assert!(said.contains("Try again") && !said.contains("internal"), "{said}");
+}
+
+#[tokio::test]
+async fn what_needs_a_store_that_fails_is_as_the_specification_says() {
+    let specification = Specification::of(&reply(ask("GET", "/openapi.json", "").await).await);
+    let events = format!("/v1/commits/o/r/{}/statuses", "a".repeat(40));
+    for (path, at) in [
+        ("/health", "/health"),
+        ("/v1/events", "/v1/events"),
+        ("/v1/events/{id}", "/v1/events/1-a"),
+        ("/v1/events/{id}/payload", "/v1/events/1-a/payload"),
+        ("/v1/commits/{owner}/{repository}/{sha}/statuses", &events),
+        ("/v1/dead-letters", "/v1/dead-letters"),
+    ] {
+        specification.check("GET", path, &reply(ask("GET", at, "").await).await);
+    }
+}
+
+async fn reply(response: Response<Body>) -> Reply {
+    let (parts, body) = response.into_parts();
+    let body = body.collect().await.unwrap().to_bytes();
+    Reply { code: parts.status.as_u16(), headers: parts.headers, body }
 }

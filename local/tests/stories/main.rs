@@ -14,5 +14,6 @@ mod replays;
 mod rotation;
 mod server_faults;
 mod shared;
+mod specification;
 mod statuses;
 mod yard;

@@ -100,6 +100,9 @@ pub enum Source {
 }
 
 impl Source {
+    /// Every kind.
+    pub const ALL: [Self; 4] = [Self::Repository, Self::Organization, Self::App, Self::Unknown];
+
     /// Reads the header's value.
     pub fn from_header(value: Option<&str>) -> Self {
         match value {

@@ -89,6 +89,9 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// Every refusal.
+    pub const ALL: [Self; 4] = [Self::UnderWay, Self::NotErrored, Self::RunSince, Self::BodyExpired];
+
     /// The word in the API.
     pub fn as_str(self) -> &'static str {
         match self {

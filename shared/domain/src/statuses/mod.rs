@@ -41,6 +41,9 @@ pub enum State {
 }
 
 impl State {
+    /// Every state.
+    pub const ALL: [Self; 4] = [Self::Pending, Self::Success, Self::Failure, Self::Error];
+
     /// GitHub's word.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -53,7 +56,7 @@ impl State {
 
     /// Reads GitHub's word.
     pub fn from_word(word: &str) -> Option<Self> {
-        [Self::Pending, Self::Success, Self::Failure, Self::Error].into_iter().find(|s| s.as_str() == word)
+        Self::ALL.into_iter().find(|s| s.as_str() == word)
     }
 
     /// Whether it is a result: success, failure or error.
@@ -139,6 +142,9 @@ pub enum Via {
 }
 
 impl Via {
+    /// Every way.
+    pub const ALL: [Self; 3] = [Self::Answer, Self::Token, Self::Key];
+
     /// The word in the table.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -150,7 +156,7 @@ impl Via {
 
     /// Reads the word.
     pub fn from_word(word: &str) -> Option<Self> {
-        [Self::Answer, Self::Token, Self::Key].into_iter().find(|v| v.as_str() == word)
+        Self::ALL.into_iter().find(|v| v.as_str() == word)
     }
 }
 
