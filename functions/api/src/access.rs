@@ -7,6 +7,7 @@ use lambda::http::guard::is_here;
 use lambda::http::problem::Problem;
 use subtle::ConstantTimeEq;
 
+use crate::pages::session;
 use crate::{Api, unavailable};
 
 /// Who asks.
@@ -62,7 +63,16 @@ pub(crate) async fn is_key(api: &Api, given: &[u8]) -> Result<bool, Problem> {
         || fits(&source.refresh().await.map_err(|error| unavailable(&error))?))
 }
 
-/// Only the key reads the record and the pages.
+/// Who may read the record: with the key, openly on this machine, or with the session of the pages, whose links lead
+/// here. A session changes nothing: only what reads asks here. A bearer counts before a session, also a wrong one.
+pub(crate) async fn reading(api: &Api, headers: &HeaderMap) -> Result<(), Problem> {
+    if !headers.contains_key(header::AUTHORIZATION) && session::of(api, headers).await?.is_some() {
+        return Ok(());
+    }
+    reader(api, headers).await.map(|_| ())
+}
+
+/// Only the key changes something, and opens the pages.
 pub(crate) async fn reader(api: &Api, headers: &HeaderMap) -> Result<Reader, Problem> {
     match caller(api, headers).await? {
         Caller::Reader(reader) => Ok(reader),

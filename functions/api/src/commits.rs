@@ -29,7 +29,7 @@ pub(crate) async fn statuses(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    access::reader(&api, &headers).await?;
+    access::reading(&api, &headers).await?;
     let Path((owner, name, sha)) = path.map_err(|_| not_text())?;
     let params = Params::read(query.as_deref(), &["limit", "cursor"])?;
     let bad = |bad: domain::ids::BadId| bad_request(format!("{bad}."));

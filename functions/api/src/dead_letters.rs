@@ -28,7 +28,7 @@ pub(crate) async fn list(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    access::reader(&api, &headers).await?;
+    access::reading(&api, &headers).await?;
     let params = Params::read(query.as_deref(), &["queue", "limit"])?;
     let queues = match params.text("queue") {
         Some(word) => vec![queue(word)?],

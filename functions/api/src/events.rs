@@ -54,7 +54,7 @@ pub(crate) async fn list(
     RawQuery(text): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    access::reader(&api, &headers).await?;
+    access::reading(&api, &headers).await?;
     let params = Params::read(text.as_deref(), &PARAMS)?;
     let query = query(&params, api.clock.now())?;
     in_order(&query)?;
@@ -111,7 +111,7 @@ pub(crate) async fn show(
     path: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    access::reader(&api, &headers).await?;
+    access::reading(&api, &headers).await?;
     let Path(id) = path.map_err(|_| not_text())?;
     let story = story(&api, &id).await?;
     let statuses = statuses_of(&api, &story).await?;
@@ -151,7 +151,7 @@ pub(crate) async fn payload(
     path: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    access::reader(&api, &headers).await?;
+    access::reading(&api, &headers).await?;
     let Path(id) = path.map_err(|_| not_text())?;
     let story = story(&api, &id).await?;
     let content_type = content_type(&story.headers).as_str();

@@ -89,6 +89,7 @@ const ROUTES: [(&str, Route); 13] = [
 pub fn router(api: Arc<Api>, hosts: Hosts) -> Router {
     let routes = ROUTES.iter().fold(Router::new(), |router, (path, route)| router.route(path, route()));
     let router = routes
+        .layer(middleware::map_response(kept_nowhere))
         .merge(pages::router(api.clone()))
         .method_not_allowed_fallback(other_method)
         .fallback(unknown)
@@ -110,10 +111,18 @@ pub fn router(api: Arc<Api>, hosts: Hosts) -> Router {
 async fn health(State(api): State<Arc<Api>>, headers: HeaderMap) -> Result<Json<Health>, Problem> {
     api.reader.ping().await.map_err(|error| unavailable(&error))?;
     let refused = match &api.refused {
-        Some(refused) if access::reader(&api, &headers).await.is_ok() => Some(refused.to_json()),
+        Some(refused) if access::reading(&api, &headers).await.is_ok() => Some(refused.to_json()),
         _ => None,
     };
     Ok(Json(Health { status: "ok", function: "api", refused }))
+}
+
+/// Somebody else's record belongs in no cache, and is read as what it says it is.
+async fn kept_nowhere(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
 }
 
 /// The router adds `Allow`, which is all that OPTIONS asks for.

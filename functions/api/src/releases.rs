@@ -30,7 +30,7 @@ pub(crate) async fn list(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    access::reader(&api, &headers).await?;
+    access::reading(&api, &headers).await?;
     let params = Params::read(query.as_deref(), &PARAMS)?;
     let state = params.text("state").map(|word| {
         ReleaseState::from_word(word).ok_or_else(|| {

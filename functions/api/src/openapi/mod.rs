@@ -12,12 +12,13 @@ use std::sync::LazyLock;
 
 use axum::response::{IntoResponse, Response};
 use http::header;
-use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 pub(crate) use self::errors::{
     Anywhere, BodyExpired, Changing, NoStatus, NoSuchEvent, NotReplayed, Problem, Reading, Unavailable,
 };
+use crate::pages::session;
 use crate::{commits, dead_letters, events, releases, replays, statuses};
 
 /// The document, as it is sent: the same as long as the process runs.
@@ -83,6 +84,16 @@ impl Modify for Ways {
             let mut bearer = Http::new(HttpAuthScheme::Bearer);
             bearer.description = Some(description.to_owned());
             components.add_security_scheme(name, SecurityScheme::Http(bearer));
+        }
+        let cookie =
+            "The pages' own, after signing in; `hookyard` under a loopback name. It reads and changes nothing.";
+        let cookie = ApiKey::Cookie(ApiKeyValue::with_description(session::SECURE, cookie));
+        components.add_security_scheme("session", SecurityScheme::ApiKey(cookie));
+        for (path, item) in &mut document.paths.paths {
+            if let Some(operation) = item.get.as_mut().filter(|_| path.starts_with("/v1/")) {
+                let none: [&str; 0] = [];
+                operation.security = Some(["key", "session"].map(|way| SecurityRequirement::new(way, none)).into());
+            }
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::{Api, unavailable};
 const LIFE: SignedDuration = SignedDuration::from_hours(12);
 
 /// A cookie's name on https: the prefix makes browsers take it only with `Secure`, this host and the path `/`.
-const SECURE: &str = "__Host-hookyard";
+pub(crate) const SECURE: &str = "__Host-hookyard";
 /// And on loopback, where there is no https.
 const PLAIN: &str = "hookyard";
 
