@@ -15,6 +15,7 @@ use domain::event::{EventStatus, GithubEvent};
 use domain::facts::Routing;
 use domain::ids::ReceiptId;
 use domain::ports::{EventStory, KeptBody};
+use domain::query::EventQuery;
 use domain::replay::{self, Decision, LIMIT, Refusal, ReplayId};
 use futures_util::{StreamExt, stream};
 use http::StatusCode;
@@ -171,7 +172,21 @@ pub(crate) async fn many(State(api): State<Arc<Api>>, request: extract::Request)
         ("until", until),
         ("cursor", cursor),
     ];
-    let mut query = events::query(&Params::given(params)?, api.clock.now())?;
+    let query = events::query(&Params::given(params)?, api.clock.now())?;
+    let query = bounded(query, &replay, force)?;
+    if dry_run {
+        return Ok(Json(dry(&api, &replay, &query).await?).into_response());
+    }
+    match run(&api, &replay, &query, force, &by).await {
+        Ok(page) => Ok(Json(page).into_response()),
+        Err(problem) if problem.status == StatusCode::SERVICE_UNAVAILABLE => Ok(retry_later(problem)),
+        Err(problem) => Err(problem),
+    }
+}
+
+/// What one call of a replay looks at: a hundred events at most, none that arrived after it was minted, and only
+/// errored ones unless somebody insists.
+pub(crate) fn bounded(mut query: EventQuery, replay: &ReplayId, force: bool) -> Result<EventQuery, Problem> {
     query.limit = LIMIT;
     // What arrives while a replay goes on is none of its business.
     query.until = Some(query.until.unwrap_or(replay.minted_at()).min(replay.minted_at()));
@@ -183,24 +198,39 @@ pub(crate) async fn many(State(api): State<Arc<Api>>, request: extract::Request)
         }
         _ => {}
     }
-    let page = api.reader.events(&query).await.map_err(|error| events::cursor_or(&error))?;
+    Ok(query)
+}
+
+/// What a call would replay. Oldest first, as they once came.
+async fn dry(api: &Api, replay: &ReplayId, query: &EventQuery) -> Result<ReplayPage, Problem> {
+    let page = api.reader.events(query).await.map_err(|error| events::cursor_or(&error))?;
+    let mut tally = Tally::new(page.events.len());
+    tally.results.extend(page.events.iter().rev().map(|event| ReplayResult::new(event, Fate::Matched, None, None)));
+    Ok(tally.answer(replay, page.next_cursor))
+}
+
+/// One call of a replay, on a [`bounded`] query.
+pub(crate) async fn run(
+    api: &Api,
+    replay: &ReplayId,
+    query: &EventQuery,
+    force: bool,
+    by: &str,
+) -> Result<ReplayPage, Problem> {
+    let page = api.reader.events(query).await.map_err(|error| events::cursor_or(&error))?;
     let mut tally = Tally::new(page.events.len());
     // Oldest first, as they once came.
-    let events = page.events.into_iter().rev();
-    if dry_run {
-        tally.results.extend(events.map(|event| ReplayResult::new(&event, Fate::Matched, None, None)));
-    } else {
-        let replays = events.map(|event| replay_listed(&api, &replay, event, force, &by));
-        let mut done = stream::iter(replays).buffered(AT_ONCE);
-        while let Some(outcome) = done.next().await {
-            match outcome {
-                Ok((event, decision)) => tally.count(&event, decision),
-                Err(error) => return Ok(retry_later(unavailable(&error).with("replay", replay.to_string()))),
-            }
+    let replays = page.events.into_iter().rev().map(|event| replay_listed(api, replay, event, force, by));
+    let mut done = stream::iter(replays).buffered(AT_ONCE);
+    while let Some(outcome) = done.next().await {
+        match outcome {
+            Ok((event, decision)) => tally.count(&event, decision),
+            Err(error) => return Err(unavailable(&error).with("replay", replay.to_string())),
         }
-        tracing::info!(%replay, matched = tally.matched, replayed = tally.replayed, "events are replayed");
     }
-    Ok(Json(tally.answer(&replay, page.next_cursor)).into_response())
+    drop(done);
+    tracing::info!(%replay, matched = tally.matched, replayed = tally.replayed, "events are replayed");
+    Ok(tally.answer(replay, page.next_cursor))
 }
 
 /// What one call came to.
@@ -272,13 +302,14 @@ async fn once(api: &Api, replay: &ReplayId, story: &EventStory, force: bool, by:
     Ok(decision)
 }
 
-fn mint(api: &Api, newest: Option<ReceiptId>) -> ReplayId {
+/// A replay that begins now; with the newest receipt that it has to be newer than, where there is only one event.
+pub(crate) fn mint(api: &Api, newest: Option<ReceiptId>) -> ReplayId {
     ReplayId::of(api.ids.next(replay::moment(api.clock.now(), newest)))
 }
 
 /// A replay that the caller names: from an earlier answer, or minted over there, so that even the first call can be
 /// repeated. One from the future would outrank deliveries that are still to come.
-fn given(api: &Api, text: &str) -> Result<ReplayId, Problem> {
+pub(crate) fn given(api: &Api, text: &str) -> Result<ReplayId, Problem> {
     let replay = ReplayId::parse(text).map_err(|bad| bad_request(format!("{bad}.")))?;
     if replay.minted_at().duration_since(api.clock.now()) > replay::SKEW {
         return Err(bad_request("The replay says that it was begun in the future."));

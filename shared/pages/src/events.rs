@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use url::form_urlencoded::Serializer;
 
 use crate::mark::Mark;
-use crate::words::{Moment, between, counted, span};
+use crate::words::{Moment, between, count, counted, span};
 use crate::{Section, Shell};
 
 /// Rows of one page.
@@ -201,6 +201,8 @@ pub struct Events {
     rows: Vec<Row>,
     webhook_url: String,
     json: String,
+    replay: String,
+    replay_words: String,
     here: String,
     newest: String,
     older: Option<String>,
@@ -236,6 +238,13 @@ impl Events {
             title: "Events".to_owned(),
             caption: format!("Events{what}, newest first"),
             json: address("/v1/events", filter.with([])),
+            replay: address("/events/replay", filter.with([])),
+            replay_words: match (&page.next_cursor, cursor) {
+                (None, None) if filter.status == "errored" && rows.len() > 1 => {
+                    format!("Replay these {}…", count(rows.len() as u64))
+                }
+                _ => "Replay…".to_owned(),
+            },
             here: address("/events", filter.with(cursor.map(|cursor| ("cursor", cursor)))),
             older: page.next_cursor.as_ref().map(|next| address("/events", filter.with([("cursor", next.as_str())]))),
             live: head

@@ -14,6 +14,7 @@ pub mod mark;
 pub mod notice;
 pub mod payload;
 pub mod prose;
+pub mod replay;
 mod timeline;
 pub mod words;
 

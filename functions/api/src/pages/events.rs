@@ -26,7 +26,7 @@ pub(super) async fn list(
     Extension(shell): Extension<Shell>,
 ) -> Response {
     let now = api.clock.now();
-    let (filter, further) = read(raw.as_deref());
+    let Asked { filter, further } = read(raw.unwrap_or_default().as_bytes());
     let cursor = further.iter().find(|(name, _)| name == "cursor").map(|(_, cursor)| cursor.as_str());
     let (query, problems) = query(&filter, now);
     let query = EventQuery { limit: ROWS, cursor: cursor.map(str::to_owned), ..query };
@@ -47,7 +47,7 @@ pub(super) async fn head(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let now = api.clock.now();
-    let (filter, further) = read(raw.as_deref());
+    let Asked { filter, further } = read(raw.unwrap_or_default().as_bytes());
     let after = further.iter().find(|(name, _)| name == "after").and_then(|(_, id)| EventId::parse(id).ok());
     let after = after.ok_or_else(|| bad_request("after must be the id of an event."))?;
     let (query, problems) = query(&filter, now);
@@ -71,32 +71,47 @@ pub(super) async fn head(
     Ok(response)
 }
 
-/// The filters of an address, and what else stands in it.
-fn read(raw: Option<&str>) -> (Filter, Vec<(String, String)>) {
-    let (mut filter, mut further) = (Filter::default(), Vec::new());
-    for (name, value) in url::form_urlencoded::parse(raw.unwrap_or_default().as_bytes()) {
-        let place = match name.as_ref() {
-            "repository" => &mut filter.repository,
-            "type" => &mut filter.event_type,
-            "action" => &mut filter.action,
-            "status" => &mut filter.status,
-            "since" => &mut filter.since,
-            "until" => &mut filter.until,
-            "delivery" => &mut filter.delivery,
-            "sha" => &mut filter.sha,
-            "pull_request" => &mut filter.pull_request,
-            _ => {
-                further.push((name.into_owned(), value.into_owned()));
-                continue;
-            }
-        };
-        *place = value.trim().to_owned();
+/// The filters of an address or a form, and what else stands in it.
+#[derive(Default)]
+pub(super) struct Asked {
+    pub(super) filter: Filter,
+    pub(super) further: Vec<(String, String)>,
+}
+
+/// Reads an address.
+pub(super) fn read(raw: &[u8]) -> Asked {
+    Asked::of(url::form_urlencoded::parse(raw).into_owned())
+}
+
+impl Asked {
+    /// Reads names and values.
+    pub(super) fn of(pairs: impl IntoIterator<Item = (String, String)>) -> Self {
+        let mut asked = Self::default();
+        let filter = &mut asked.filter;
+        for (name, value) in pairs {
+            let place = match name.as_str() {
+                "repository" => &mut filter.repository,
+                "type" => &mut filter.event_type,
+                "action" => &mut filter.action,
+                "status" => &mut filter.status,
+                "since" => &mut filter.since,
+                "until" => &mut filter.until,
+                "delivery" => &mut filter.delivery,
+                "sha" => &mut filter.sha,
+                "pull_request" => &mut filter.pull_request,
+                _ => {
+                    asked.further.push((name, value));
+                    continue;
+                }
+            };
+            value.trim().clone_into(place);
+        }
+        asked
     }
-    (filter, further)
 }
 
 /// What to ask the record, and what could not be read.
-fn query(filter: &Filter, now: Timestamp) -> (EventQuery, Vec<String>) {
+pub(super) fn query(filter: &Filter, now: Timestamp) -> (EventQuery, Vec<String>) {
     let mut problems = Vec::new();
     let mut query = EventQuery { limit: LIMIT, now, ..EventQuery::default() };
     if !filter.repository.is_empty() {

@@ -7,7 +7,8 @@ mod event;
 mod events;
 mod form;
 mod go;
-mod session;
+mod replay;
+pub(crate) mod session;
 mod sign_in;
 
 use std::sync::Arc;
@@ -56,6 +57,8 @@ pub(crate) fn router(api: Arc<Api>) -> Router<Arc<Api>> {
     let read = Router::new()
         .route("/events", get(events::list))
         .route("/events/head", get(events::head))
+        .route("/events/replay", get(replay::ask))
+        .route("/replays/{id}", get(replay::show).post(replay::go_on))
         .route("/events/{id}", get(event::show))
         .route("/events/{id}/replay", post(event::replay))
         .route("/commits/{owner}/{repository}/{sha}", get(commit::show))
