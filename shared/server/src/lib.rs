@@ -9,6 +9,8 @@
 mod call;
 mod connect;
 mod failure;
+mod web;
 
 pub use call::{LARGEST_ANSWER, TIME_OUT, YourServer};
 pub use connect::SetUpError;
+pub use web::{NoAnswer, Web};
