@@ -131,7 +131,7 @@ impl Fanout {
                 run.finish(EventStatus::Ignored, None, now);
             }
             Plan::NoServer => {
-                run.reason = Some("no server is configured: set YOUR_SERVER_URL, then redeliver it".to_owned());
+                run.reason = Some("no server is configured: set YOUR_SERVER_URL, then replay it".to_owned());
                 run.finish(EventStatus::Unhandled, None, now);
             }
             Plan::Call => {

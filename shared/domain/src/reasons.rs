@@ -137,17 +137,17 @@ fn words(code: &str) -> Words {
         "server_denied" => (
             "Your server answered 401 or 403.",
             "It does not accept Hookyard's request. Not tried again.",
-            "Compare `YOUR_SERVER_SECRET` on both sides, then redeliver the event.",
+            "Compare `YOUR_SERVER_SECRET` on both sides, then replay the event.",
         ),
         "server_gone" => (
             "Your server answered 410.",
             "It says that it wants no more of this event. Not tried again.",
-            "Correct `YOUR_SERVER_URL`, or let the server answer 2xx to events it does not want; then redeliver it.",
+            "Correct `YOUR_SERVER_URL`, or let the server answer 2xx to events it does not want; then replay it.",
         ),
         "server_rejected" => (
             "Your server answered 4xx.",
             "The path is wrong, or it does not want this event. Not tried again.",
-            "Correct the path in `YOUR_SERVER_URL`, or let the server answer 2xx to events it does not want; then redeliver it.",
+            "Correct the path in `YOUR_SERVER_URL`, or let the server answer 2xx to events it does not want; then replay it.",
         ),
         "server_moved" => (
             "Your server answered with a redirect.",
@@ -162,7 +162,7 @@ fn words(code: &str) -> Words {
         "gave_up" => (
             "Eight hours of attempts failed.",
             "The event is safe here; nothing more is sent.",
-            "Repair the server, then redeliver what failed since.",
+            "Repair the server, then replay what failed since.",
         ),
         "github_unauthorised" => {
             ("GitHub answered 401.", "The token is wrong, expired or revoked.", "Set a new `GITHUB_TOKEN`.")
@@ -170,7 +170,7 @@ fn words(code: &str) -> Words {
         "github_forbidden" => (
             "GitHub answered 403 or 404.",
             "The token may not write statuses in this repository, or cannot see it.",
-            "Grant it \"Commit statuses: write\" on this repository, then redeliver the event.",
+            "Grant it \"Commit statuses: write\" on this repository, then replay the event.",
         ),
         "github_no_commit" => (
             "GitHub knows no such commit.",
