@@ -63,7 +63,9 @@ pub(super) fn answer(record: &mut Record, route: &Route, seen: &Seen, query: &st
     if route.kind == Kind::Post && !token.writes {
         return Reply::message(StatusCode::FORBIDDEN, "Resource not accessible by personal access token");
     }
-    if record.commits.as_ref().is_some_and(|known| !known.contains(&route.commit.to_lowercase())) {
+    // Git's null id names no commit in any repository.
+    let null = !route.commit.is_empty() && route.commit.bytes().all(|digit| digit == b'0');
+    if null || record.commits.as_ref().is_some_and(|known| !known.contains(&route.commit.to_lowercase())) {
         let words = format!("No commit found for SHA: {}", route.commit);
         return Reply::message(StatusCode::UNPROCESSABLE_ENTITY, words);
     }
