@@ -8,14 +8,16 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::settings::{DOT_ENV, Environment, Settings};
 use crate::terminal::{Color, Style, note, tell};
-use crate::{demo, secrets, send, serve};
+use crate::{dead_letters, demo, doctor, events, releases, secrets, send, serve, statuses, why};
 
-/// 0 done · 1 tried and failed · 2 usage or settings · 3 not found · 5 gateway not reachable · 130 interrupted
+/// 0 done · 1 tried and failed · 2 usage or settings · 3 not found · 4 key missing or wrong · 5 gateway not reachable ·
+/// 130 interrupted
 pub(crate) mod exit {
     pub(crate) const DONE: u8 = 0;
     pub(crate) const FAILED: u8 = 1;
     pub(crate) const USAGE: u8 = 2;
     pub(crate) const NOT_FOUND: u8 = 3;
+    pub(crate) const NO_KEY: u8 = 4;
     pub(crate) const UNREACHABLE: u8 = 5;
     pub(crate) const INTERRUPTED: u8 = 130;
 }
@@ -24,7 +26,8 @@ pub(crate) mod exit {
 #[derive(Debug, Parser)]
 #[command(name = "hookyard", version, propagate_version = true, max_term_width = 100)]
 #[command(after_help = "Settings come from the environment, or from a .env file in this folder (see .env.example).\n\
-Exit codes: 0 done, 1 tried and failed, 2 usage or settings, 3 not found, 5 gateway not reachable, 130 interrupted.\n\n\
+Exit codes: 0 done, 1 tried and failed, 2 usage or settings, 3 not found, 4 key missing or wrong,\n\
+5 gateway not reachable, 130 interrupted.\n\n\
 First time here? Run: hookyard demo")]
 pub struct Arguments {
     /// When to colour what is printed
@@ -68,6 +71,36 @@ hookyard send events/pull_request.opened.json --event pull_request\n  \
 hookyard send events/push.branch.json --event push --form\n  \
 curl … | hookyard send - --event push")]
     Send(Box<send::Send>),
+    /// Look at events, follow them, run them again
+    ///
+    /// At any gateway: the one on this machine, unless --url, --profile or HOOKYARD_URL names another. Its key comes
+    /// from HOOKYARD_API_KEY, --key-file or the profile, and never stands in arguments.
+    Events(Box<events::Events>),
+    /// Look at releases
+    Releases(Box<releases::Releases>),
+    /// Look at the statuses of a commit, or report one
+    #[command(name = "status")]
+    Statuses(Box<statuses::Statuses>),
+    /// Explain what GitHub shows for a commit
+    ///
+    /// One paragraph per context: what came, what became of it, what waits and until when, and who has not reported. The
+    /// gateway knows what it wrote itself; what others wrote it does not count.
+    #[command(after_help = "Examples:\n  \
+hookyard why acme/api@9fceb02\n  \
+hookyard why https://github.com/acme/api/commit/9fceb02d0ae598e95dc970b74767f19372d61af8")]
+    Why(Box<why::Why>),
+    /// Look at what was set aside, or send it back
+    DeadLetters(Box<dead_letters::DeadLetters>),
+    /// Test what can be tested from here, and say what to do
+    ///
+    /// The gateway by its own answers; GitHub's token by a status on a commit that no repository has, so nothing is
+    /// written; your server by two pings, one of them with a wrong signature. The last two only with GITHUB_TOKEN and
+    /// YOUR_SERVER_URL in the settings here. Ends with 1 only when something is proven to be wrong.
+    #[command(after_help = "Examples:\n  \
+hookyard doctor\n  \
+hookyard doctor --repository acme/api\n  \
+hookyard doctor --url https://hooks.example --key-file hooks.key --json")]
+    Doctor(Box<doctor::Doctor>),
     /// Set or rotate the secrets of a stack on AWS
     ///
     /// They stand in the parameter store, and are written through the AWS command line. A gateway on one machine needs
@@ -85,9 +118,9 @@ curl … | hookyard send - --event push")]
 /// Runs a command and says how it ended.
 pub async fn run(arguments: Arguments) -> ExitCode {
     let read = match &arguments.command {
-        Command::Serve(_) | Command::Send(_) => Environment::read(&PathBuf::from(DOT_ENV)),
         // These work with nothing set, so a fault in somebody's .env is no concern of theirs.
         Command::Demo(_) | Command::Secrets(_) | Command::Completions { .. } => Ok(Environment::without_file()),
+        _ => Environment::read(&PathBuf::from(DOT_ENV)),
     };
     let environment = match read {
         Ok(environment) => environment,
@@ -118,6 +151,12 @@ pub async fn run(arguments: Arguments) -> ExitCode {
             Ok(settings) => send.run(&settings, style).await,
             Err(code) => code,
         },
+        Command::Events(events) => events.run(arguments.color, &environment).await,
+        Command::Releases(releases) => releases.run(arguments.color, &environment).await,
+        Command::Statuses(statuses) => statuses.run(arguments.color, &environment).await,
+        Command::Why(why) => why.run(arguments.color, &environment).await,
+        Command::DeadLetters(letters) => letters.run(arguments.color, &environment).await,
+        Command::Doctor(doctor) => doctor.run(arguments.color, &environment).await,
         Command::Secrets(secrets) => secrets.run(style, &environment).await,
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -5,14 +5,24 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 pub mod cli;
+mod dead_letters;
 mod demo;
+mod doctor;
+mod events;
+mod failure;
 pub mod gateway;
 mod health;
+mod line;
 mod listener;
+mod releases;
+mod remote;
 mod secrets;
 mod send;
 mod serve;
 pub mod settings;
+mod statuses;
 mod terminal;
 mod watch;
+mod why;
+mod words;
 mod workers;

@@ -24,9 +24,11 @@ use url::Url;
 
 use crate::cli::exit;
 use crate::gateway::{Config, Gateway, Storage, World};
+use crate::line::OutcomeLine;
 use crate::settings::{Environment, Settings};
-use crate::terminal::{Mark, Style, duration, note, printable};
+use crate::terminal::{Style, duration, note};
 use crate::watch;
+use crate::words::counted;
 
 /// How long running calls may take to finish once we are told to stop: the server's time-out, and some.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -170,10 +172,10 @@ impl Banner {
         let waiting = if waiting > 0 { format!(" ({waiting} waiting)") } else { String::new() };
         note(format_args!("Hookyard {}, data in {}{waiting}", env!("CARGO_PKG_VERSION"), self.data));
         let webhooks = format!("http://{}/github", gateway.webhooks());
-        let api = format!("http://{}/v1/events", gateway.api());
+        let pages = format!("http://{}/", gateway.api());
         let server = self.server.as_ref().map(|url| without_query(url).to_string()).unwrap_or_default();
         let github = if self.has_token { self.github.as_str() } else { "" };
-        let width = [&webhooks, &api, &server, github].map(str::len).into_iter().max().unwrap_or_default();
+        let width = [&webhooks, &pages, &server, github].map(str::len).into_iter().max().unwrap_or_default();
         let line = |name: &str, what: &str| note(format_args!("{}  {what}", style.bold(&format!("{name:>11}"))));
         let address = |name: &str, address: &str, what: String| line(name, &format!("{address:<width$}    {what}"));
         address(
@@ -184,8 +186,8 @@ impl Banner {
                 None => "secret from GITHUB_SECRET".to_owned(),
             },
         );
-        let key = if self.needs_key { "with HOOKYARD_API_KEY as bearer" } else { "no key needed on this machine" };
-        address("API", &api, key.to_owned());
+        let key = if self.needs_key { "sign in with HOOKYARD_API_KEY" } else { "no key needed on this machine" };
+        address("pages", &pages, key.to_owned());
         match &self.server {
             None => line("server", "none: events are recorded as unhandled (set YOUR_SERVER_URL)"),
             Some(url) => {
@@ -282,26 +284,15 @@ async fn print(mut outcomes: mpsc::UnboundedReceiver<watch::Outcome>, style: Sty
 
 fn line(outcome: &watch::Outcome, style: Style, time: &str) -> String {
     let (event, run) = (&outcome.event, &outcome.run);
-    let (mark, word) = match run.state {
-        EventStatus::Processed => (Mark::Ok, "done"),
-        EventStatus::Unprocessed => (Mark::Wait, "retrying"),
-        EventStatus::Errored => (Mark::Bad, "failed"),
-        EventStatus::Ignored => (Mark::Quiet, "ignored"),
-        EventStatus::Unhandled => (Mark::Quiet, "no server"),
-        EventStatus::Processing | EventStatus::Reprocessing => (Mark::Quiet, "working"),
-    };
     let name = match &event.action {
-        Some(action) => format!("{}.{}", event.event_type, printable(action)),
+        Some(action) => format!("{}.{action}", event.event_type),
         None => event.event_type.to_string(),
     };
-    let place = match (&event.repository, event.pull_request) {
-        (Some(repository), Some(number)) => format!("{repository}#{number}"),
-        (Some(repository), None) => repository.to_string(),
-        (None, _) => "-".to_owned(),
-    };
+    let place = event.repository.as_ref().map(|repository| match event.pull_request {
+        Some(number) => format!("{repository}#{number}"),
+        None => repository.to_string(),
+    });
     let last = run.attempts.last();
-    let answer = last.and_then(|attempt| attempt.code).map_or_else(|| "-".to_owned(), |code| code.to_string());
-    let ms = last.and_then(|attempt| attempt.ms).map(duration).unwrap_or_default();
     let statuses = last.map_or(0, |attempt| attempt.statuses.len());
     let note = match (run.next_attempt_at, run.failure, &run.reason) {
         (Some(at), ..) => {
@@ -316,11 +307,19 @@ fn line(outcome: &watch::Outcome, style: Style, time: &str) -> String {
         (_, Some(failure), _) => failure.as_str().to_owned(),
         // The whole sentence stands in the record; a line has room for what to do.
         _ if run.state == EventStatus::Unhandled => "set YOUR_SERVER_URL".to_owned(),
-        (_, _, Some(reason)) => printable(reason),
-        _ if statuses == 1 => "1 status".to_owned(),
-        _ if statuses > 1 => format!("{statuses} statuses"),
+        (_, _, Some(reason)) => reason.clone(),
+        _ if statuses > 0 => counted(statuses, "status", "statuses"),
         _ => String::new(),
     };
-    let id: String = event.delivery().as_str().chars().take(8).collect();
-    format!("{time}  {} {word:<9} {name:<24} {place:<20} {answer:>3} {ms:>6}  {note:<30} {id}", style.mark(mark))
+    OutcomeLine {
+        time: time.to_owned(),
+        state: run.state,
+        name,
+        place,
+        code: last.and_then(|attempt| attempt.code),
+        ms: last.and_then(|attempt| attempt.ms),
+        note,
+        id: event.delivery().as_str().chars().take(8).collect(),
+    }
+    .show(style)
 }

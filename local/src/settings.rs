@@ -153,8 +153,13 @@ impl Environment {
 
     /// The value of a name.
     pub fn get(&self, name: &str) -> Option<String> {
+        self.outside(name).or_else(|| self.0.get(name).cloned())
+    }
+
+    /// The value of a name in the process environment, whatever the file says.
+    pub fn outside(&self, name: &str) -> Option<String> {
         #[expect(clippy::disallowed_methods, reason = "this is the one place where the binary reads its environment")]
-        std::env::var(name).ok().filter(|value| !value.is_empty()).or_else(|| self.0.get(name).cloned())
+        std::env::var(name).ok().filter(|value| !value.is_empty())
     }
 }
 

@@ -10,8 +10,8 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
-use crate::cli::exit;
-use crate::terminal::{note, printable};
+use crate::failure::Failure;
+use crate::terminal::printable;
 
 /// What the AWS command line is told; what is not given comes from its own settings.
 #[derive(Debug, Args)]
@@ -31,31 +31,6 @@ pub(crate) struct Aws {
 pub(crate) struct Present {
     pub(crate) text: SecretString,
     pub(crate) version: u64,
-}
-
-/// Why it did not work: a line, a hint, and what the program ends with.
-#[derive(Debug)]
-pub(crate) struct Failure {
-    what: String,
-    hint: String,
-    code: u8,
-}
-
-impl Failure {
-    /// Tried and failed.
-    pub(crate) fn new(what: String, hint: &str) -> Self {
-        Self { what, hint: hint.to_owned(), code: exit::FAILED }
-    }
-
-    /// Never tried.
-    pub(crate) fn usage(what: &str, hint: &str) -> Self {
-        Self { what: what.to_owned(), hint: hint.to_owned(), code: exit::USAGE }
-    }
-
-    pub(crate) fn tell(&self) -> u8 {
-        note(format_args!("error: {}\n hint: {}", self.what, self.hint));
-        self.code
-    }
 }
 
 impl Aws {
@@ -176,11 +151,10 @@ fn unreadable() -> Failure {
 fn refusal(said: &str, parameter: &str, hidden: &[&SecretString]) -> Failure {
     let code = said.split_once("An error occurred (").and_then(|(_, rest)| rest.split_once(')')).map(|(code, _)| code);
     match code {
-        Some("ParameterNotFound") => Failure {
-            what: format!("there is no {parameter}"),
-            hint: "make it with hookyard secrets set, or see whether profile and region are right".to_owned(),
-            code: exit::NOT_FOUND,
-        },
+        Some("ParameterNotFound") => Failure::not_found(
+            format!("there is no {parameter}"),
+            "make it with hookyard secrets set, or see whether profile and region are right",
+        ),
         Some("ParameterAlreadyExists") => Failure::new(
             format!("{parameter} is there already"),
             "replace it with hookyard secrets rotate, or with --force, which loses the present one",
@@ -253,9 +227,9 @@ mod tests {
             ("", "aws: aws said nothing", 1),
         ] {
             let failure = refusal(said, "/p", &hidden);
-            assert!(failure.what.starts_with(what), "{}", failure.what);
-            assert!(!failure.what.contains("hush") && !failure.hint.is_empty(), "{}", failure.what);
-            assert_eq!(failure.code, code, "{said}");
+            assert!(failure.what().starts_with(what), "{}", failure.what());
+            assert!(!failure.what().contains("hush") && !failure.hint().is_empty(), "{}", failure.what());
+            assert_eq!(failure.code(), code, "{said}");
         }
     }
 }

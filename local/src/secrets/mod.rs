@@ -15,10 +15,11 @@ use lambda::clock::SystemClock;
 use lambda::secrets::GOOD_FOR;
 use secrecy::{ExposeSecret, SecretString};
 
-use self::aws::{Aws, Failure};
+use self::aws::Aws;
 use self::purpose::{Purpose, Target};
 use self::value::{Handover, Origin};
 use crate::cli::exit;
+use crate::failure::Failure;
 use crate::serve::signals;
 use crate::settings::Environment;
 use crate::terminal::{Mark, Style, note, tell};
@@ -199,7 +200,7 @@ impl Rotate {
 impl Common {
     fn target(&self) -> Result<Target, Failure> {
         Target::of(&self.name, &self.prefix)
-            .map_err(|hint| Failure::usage(&format!("{:?} is no secret", self.name), hint))
+            .map_err(|hint| Failure::usage(format!("{:?} is no secret", self.name), hint))
     }
 
     /// The secret that is to be written, and the copy of it for whoever has to enter it elsewhere.
@@ -207,7 +208,7 @@ impl Common {
         let origin = Origin::of(self.from_file.as_deref(), self.prompt, target.purpose)?;
         let secret = origin.secret(target.purpose).await?;
         target.purpose.check(secret.expose_secret()).map_err(|what| {
-            Failure::usage(&format!("what was given for {} {what}", target.parameter), "give another")
+            Failure::usage(format!("what was given for {} {what}", target.parameter), "give another")
         })?;
         let copy = match (&self.out, self.show) {
             (_, true) => Handover::Shown(secret.clone()),

@@ -7,9 +7,9 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::oneshot;
 
-use super::aws::Failure;
 use super::moment;
 use super::purpose::Purpose;
+use crate::failure::Failure;
 use crate::settings::Environment;
 use crate::terminal::{Mark, Style, note, tell};
 
@@ -71,10 +71,10 @@ impl Origin {
                     .ok_or_else(|| Failure::usage("this secret cannot be made here", "give it with --from-file"));
             }
             Self::File(path) => std::fs::File::open(path).and_then(text).map_err(|error| {
-                Failure::usage(&format!("{} cannot be read: {error}", path.display()), "name another file")
+                Failure::usage(format!("{} cannot be read: {error}", path.display()), "name another file")
             })?,
             Self::Input => text(io::stdin())
-                .map_err(|error| Failure::usage(&format!("standard input cannot be read: {error}"), "give a file"))?,
+                .map_err(|error| Failure::usage(format!("standard input cannot be read: {error}"), "give a file"))?,
             Self::Prompt => ask(&format!("{} (it is not shown; end with Enter):", purpose.name())).await?,
         };
         Ok(SecretString::from(text.expose_secret().trim_end_matches(['\r', '\n'])))
@@ -157,7 +157,7 @@ impl Handover {
             Ok(Self::File(path))
         };
         write().map_err(|error: io::Error| {
-            Failure::usage(&format!("{} cannot be made: {error}", path.display()), "name a file that is not there yet")
+            Failure::usage(format!("{} cannot be made: {error}", path.display()), "name a file that is not there yet")
         })
     }
 

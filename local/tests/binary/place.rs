@@ -134,8 +134,9 @@ impl Program {
             let found = words.filter(|word| word.starts_with("http://")).find(|word| word.ends_with(end));
             found.unwrap_or_else(|| panic!("the banner names no address ending in {end}:\n{}", running.err)).to_owned()
         };
-        let (webhooks, events) = (address("/github"), address("/v1/events"));
-        let api = events.strip_suffix("/v1/events").unwrap().to_owned();
+        // The pages are at the root of the API's port.
+        let (webhooks, pages) = (address("/github"), address("/"));
+        let api = pages.strip_suffix('/').unwrap().to_owned();
         Served { running, webhooks, api }
     }
 }

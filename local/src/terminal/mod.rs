@@ -1,9 +1,19 @@
 //! Words and marks on a terminal: colour only where somebody sees it, and marks that every locale can show.
 
+pub(crate) mod ask;
+pub(crate) mod moment;
+pub(crate) mod prose;
+pub(crate) mod screen;
+pub(crate) mod table;
+mod text;
+
 use std::fmt::Display;
 use std::io::Write;
 
 use clap::ValueEnum;
+
+pub(crate) use self::moment::duration;
+pub(crate) use self::text::{printable, printable_json, printable_lines};
 
 /// When to colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -57,6 +67,11 @@ impl Style {
         self.paint(if self.unicode { shape } else { plain }, color)
     }
 
+    /// How wide every mark is.
+    pub(crate) fn mark_width(self) -> usize {
+        if self.unicode { 1 } else { 2 }
+    }
+
     /// A word that stands out.
     pub(crate) fn bold(self, text: &str) -> String {
         self.paint(text, "1")
@@ -80,21 +95,6 @@ pub(crate) fn tell(line: impl Display) {
 /// Writes a line to standard error, in the same manner.
 pub(crate) fn note(line: impl Display) {
     let _ = writeln!(std::io::stderr(), "{line}");
-}
-
-/// Text from outside, fit for a terminal: control characters would move the cursor or colour what follows.
-pub(crate) fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
-}
-
-/// `8 ms`, `1.2 s`, `2 min 10 s`, `3 h`.
-pub(crate) fn duration(ms: u64) -> String {
-    match ms {
-        0..=999 => format!("{ms} ms"),
-        1000..=59_999 => format!("{}.{} s", ms / 1000, ms % 1000 / 100),
-        60_000..=3_599_999 => format!("{} min {} s", ms / 60_000, ms % 60_000 / 1000),
-        _ => format!("{} h {} min", ms / 3_600_000, ms % 3_600_000 / 60_000),
-    }
 }
 
 /// `812 B`, `14.2 KB`, `5.6 MB`.
@@ -124,8 +124,6 @@ mod tests {
 
     #[test]
     fn numbers() {
-        assert_eq!([duration(8), duration(1234), duration(130_000)], ["8 ms", "1.2 s", "2 min 10 s"]);
         assert_eq!([size(14_230), size(5_600_000)], ["14.2 KB", "5.6 MB"]);
-        assert_eq!(printable("a\u{1b}[31mb"), "a\u{fffd}[31mb");
     }
 }
