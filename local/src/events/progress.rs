@@ -29,17 +29,20 @@ pub(super) struct Tally {
     pub(super) failed: usize,
     /// They wait for their next attempt.
     pub(super) retrying: usize,
+    /// There was nobody to send them to, or a rule says so.
+    pub(super) not_sent: usize,
 }
 
 impl Tally {
     /// Those of which nothing more is to be heard.
     pub(super) fn ended(&self) -> usize {
-        self.done + self.failed + self.retrying + self.left.values().sum::<usize>()
+        self.done + self.failed + self.retrying + self.not_sent + self.left.values().sum::<usize>()
     }
 
     /// `25 done, 1 failed`.
     pub(super) fn words(&self) -> String {
-        let states = [("done", self.done), ("failed", self.failed), ("retrying", self.retrying)];
+        let states =
+            [("done", self.done), ("failed", self.failed), ("retrying", self.retrying), ("not sent", self.not_sent)];
         let left = self.left.iter().map(|(why, count)| format!("{count} left alone ({})", why.replace('_', " ")));
         let words: Vec<_> = states
             .iter()

@@ -3,7 +3,7 @@
 //! The gateway mints the replay at the first call, the dry run; from then on every call names it, so that whatever is
 //! repeated runs nothing twice. What becomes of the events is read from the lists, which cost less than stories.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use clap::Args;
 use domain::event::EventStatus;
@@ -17,14 +17,18 @@ use serde_json::{Value, json};
 use super::filters::{Filters, Fixed};
 use super::find;
 use super::progress::{Progress, Tally};
+use crate::cli::exit;
 use crate::failure::Failure;
 use crate::remote::records::{Event, short};
 use crate::remote::{Desk, Walk};
-use crate::terminal::{ask, tell};
+use crate::terminal::{ask, printable, tell};
 use crate::words::counted;
 
 /// Questions at once about what became of events.
 const AT_ONCE: usize = 8;
+
+/// Events that one look asks about.
+const LOOK_AT: usize = 200;
 
 /// Between two looks at what became of them: at first, and at most.
 const LOOK_AGAIN: (SignedDuration, SignedDuration) = (SignedDuration::from_millis(250), SignedDuration::from_secs(2));
@@ -204,21 +208,31 @@ impl Replay {
             }
         }
         let mut tally = Tally { matched: events.len(), ..Tally::default() };
-        let (mut sent, mut results) = (Vec::new(), Vec::new());
+        let (mut sent, mut results, mut refused) = (Vec::new(), Vec::new(), None);
         let rest = self.ids.join(" ");
         progress.begin(format!("hookyard events replay {rest}{}", if self.force { " --force" } else { "" }));
         for event in events {
             // A replay that is older than an event's last run cannot run it, so each gets one of its own.
             let body = json!({ "force": self.force, "by": self.by(user) });
             let id = event.id.to_string();
-            let answer = desk.gateway.post_once(&["v1", "events", &id, "replay"], &body).await?;
+            let answer = match desk.gateway.post_once(&["v1", "events", &id, "replay"], &body).await {
+                Err(failure) if self.ids.len() > 1 && failure.code() == exit::FAILED => {
+                    // The others are none the worse for it.
+                    desk.screen.warn(format_args!("{id}: {}", printable(failure.what())));
+                    *tally.left.entry("refused".to_owned()).or_default() += 1;
+                    refused.get_or_insert(failure);
+                    continue;
+                }
+                answer => answer?,
+            };
             let One { event: id, receipt, replay: minted } = answer.read()?;
             tally.replayed += 1;
             results.push(json!({ "event": id, "receipt": receipt, "replay": minted, "result": "replayed" }));
             sent.push(Sent { event: id, received_at: event.received_at, receipt });
             progress.tell(&tally, &desk.screen);
         }
-        self.follow(desk, sent, tally, progress, None, results).await
+        self.follow(desk, sent, tally, progress, None, results).await?;
+        refused.map_or(Ok(()), Err)
     }
 
     /// Waits until every run has ended or waits for its next attempt, and says how it went.
@@ -232,35 +246,45 @@ impl Replay {
         mut results: Vec<Value>,
     ) -> Result<(), Failure> {
         let screen = &desk.screen;
+        let receipt = |result: &Value| ReceiptId::parse(result["receipt"].as_str()?).ok();
+        let places = results.iter().enumerate().filter_map(|(place, result)| Some((receipt(result)?, place)));
+        let places: HashMap<ReceiptId, usize> = places.collect();
         let mut first = None;
         let mut wait = LOOK_AGAIN.0;
         while !self.detach && !sent.is_empty() {
             progress.tell(&tally, screen);
             let now = screen.now();
             screen.clock.sleep_until(now.checked_add(wait).unwrap_or(now)).await;
-            wait = (wait * 2).min(LOOK_AGAIN.1);
+            // The others come next time; who is not done goes to the end of the line.
+            let others = sent.split_off(sent.len().min(LOOK_AT));
+            let before = tally.ended();
             let looks = stream::iter(sent).map(|sent| async move {
                 let ended = ended(desk, &sent).await?;
                 Ok::<_, Failure>((sent, ended))
             });
             let looks = looks.buffered(AT_ONCE).try_collect::<Vec<_>>().await;
             let looks = looks.inspect_err(|_| progress.end())?;
-            sent = Vec::new();
+            sent = others;
             for (one, ended) in looks {
                 let Some(ended) = ended else {
                     sent.push(one);
                     continue;
                 };
-                note_state(&mut results, &one, &ended);
+                if let Some(place) = places.get(&one.receipt) {
+                    results[*place]["state"] = ended.state.as_str().into();
+                    results[*place]["failure_reason"] = ended.reason.clone().into();
+                }
                 match ended.state {
                     EventStatus::Errored => {
                         tally.failed += 1;
                         first.get_or_insert((one.event, ended));
                     }
                     EventStatus::Unprocessed => tally.retrying += 1,
+                    EventStatus::Ignored | EventStatus::Unhandled => tally.not_sent += 1,
                     _ => tally.done += 1,
                 }
             }
+            wait = if tally.ended() > before { LOOK_AGAIN.0 } else { (wait * 2).min(LOOK_AGAIN.1) };
         }
         progress.tell(&tally, screen);
         progress.end();
@@ -333,16 +357,9 @@ fn answer(replay: Option<&str>, tally: &Tally, results: Vec<Value>) -> Value {
         "done": tally.done,
         "failed": tally.failed,
         "retrying": tally.retrying,
+        "not_sent": tally.not_sent,
         "results": results,
     })
-}
-
-fn note_state(results: &mut [Value], sent: &Sent, ended: &Ended) {
-    let receipt = sent.receipt.to_string();
-    for result in results.iter_mut().filter(|result| result["receipt"] == *receipt) {
-        result["state"] = ended.state.as_str().into();
-        result["failure_reason"] = ended.reason.clone().into();
-    }
 }
 
 /// How that run ended, if it has: from the event's row in a list, found by its GUID and its time.

@@ -3,13 +3,14 @@
 //! There is no stream: the lists are asked again and again, so that it works the same with a gateway on AWS. Besides
 //! the newest events it looks at those that have failed or wait, however old, because a replay or a retry changes them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use clap::Args;
 use domain::event::EventStatus;
 use jiff::SignedDuration;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::filters::{Filters, Fixed};
 use crate::cli::exit;
@@ -117,7 +118,7 @@ async fn look(desk: &Desk, filters: &Fixed, known: &mut Known) -> Result<(), Fai
         match desk.gateway.get(&["v1", "events", &id], &[]).await {
             Ok(answer) => {
                 let event: Event = answer.read()?;
-                changed.push((row(&answer.text()), event));
+                changed.push((row(&answer.text())?, event));
             }
             // It has expired meanwhile.
             Err(failure) if failure.code() == exit::NOT_FOUND => {
@@ -177,15 +178,14 @@ async fn page(desk: &Desk, params: [(&'static str, Option<String>); 6]) -> Resul
     Walk::new(&desk.gateway, &["v1", "events"], "events", params, None).page(LOOK).await
 }
 
-/// The event alone, as lists have it: without its payload, runs and statuses.
-fn row(story: &str) -> Value {
-    let mut whole: Value = serde_json::from_str(story).unwrap_or_default();
-    if let Some(members) = whole.as_object_mut() {
-        for member in ["payload", "payload_url", "runs", "statuses", "failure"] {
-            members.remove(member);
-        }
-    }
-    whole
+/// The event alone, as lists have it: without its payload, which may hold what no reader of ours would keep as it is.
+fn row(story: &str) -> Result<Value, Failure> {
+    let read = || {
+        let mut members: BTreeMap<String, Box<RawValue>> = serde_json::from_str(story)?;
+        members.retain(|name, _| !["payload", "payload_url", "runs", "statuses", "failure"].contains(&name.as_str()));
+        serde_json::to_value(members)
+    };
+    read().map_err(|_: serde_json::Error| Failure::new("the answer is not what was expected", "report this"))
 }
 
 fn show(raw: &Value, event: &Event, screen: &Screen) {
@@ -243,6 +243,13 @@ mod tests {
         assert!(known.take(&event("a", "unprocessed", json!({ "tries": 2 }))), "every attempt is an outcome");
         assert!(known.take(&event("a", "processed", json!({ "tries": 3 }))) && known.open.is_empty());
         assert!(!known.take(&event("a", "processed", json!({ "tries": 3 }))));
+    }
+
+    #[test]
+    fn an_event_alone_keeps_nothing_of_its_payload() {
+        let story = r#"{"id":"1-a","tries":2,"runs":[],"statuses":[],"payload":{"n":1e999,"n":2},"payload_url":"/"}"#;
+        assert_eq!(row(story).unwrap(), json!({ "id": "1-a", "tries": 2 }));
+        assert!(row("<html>").is_err());
     }
 
     #[test]

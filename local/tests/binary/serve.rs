@@ -19,14 +19,14 @@ async fn with_nothing_set_it_takes_a_delivery_and_still_has_it_after_a_restart()
         let health = http::send("GET", &format!("{port}/health"), &[], "").await.unwrap();
         assert_eq!(health.code, 200, "both ports answer as soon as it says so");
     }
-    let (webhooks, api) = (gateway.webhooks.as_str(), format!("{}/v1/events", gateway.api));
-    let width = webhooks.len().max(api.len());
+    let (webhooks, pages) = (gateway.webhooks.as_str(), format!("{}/", gateway.api));
+    let width = webhooks.len().max(pages.len());
     assert_eq!(
         gateway.said(),
         format!(
             "Hookyard {}, data in .hookyard\n\
              \x20  webhooks  {webhooks:<width$}    secret in .hookyard/github-secret, readable by you only\n\
-             \x20       API  {api:<width$}    no key needed on this machine\n\
+             \x20     pages  {pages:<width$}    no key needed on this machine\n\
              \x20    server  none: events are recorded as unhandled (set YOUR_SERVER_URL)\n\
              \x20    GitHub  no token: statuses are recorded here, not written (set GITHUB_TOKEN)\n\
              \x20     Ready  waiting for deliveries; Ctrl-C stops and loses nothing\n",
@@ -146,7 +146,7 @@ async fn a_dot_env_is_read_with_comments_after_its_values_and_the_environment_wi
     let mut gateway = place.hookyard(&["serve"]).set("HOOKYARD_DATA", "of-the-environment").ready();
     assert!(gateway.said().contains("data in of-the-environment\n"));
     assert!(gateway.said().contains("    secret from GITHUB_SECRET\n"));
-    assert!(gateway.said().contains("    with HOOKYARD_API_KEY as bearer\n"));
+    assert!(gateway.said().contains("    sign in with HOOKYARD_API_KEY\n"));
     assert!(!place.path("of-the-file").exists() && !place.path("of-the-environment/github-secret").exists());
     let accepted = place.send(&gateway, "push.tag.json", "push").run().accepted();
     gateway.until(&[&accepted.short]);

@@ -13,24 +13,40 @@ fn every_help_ends_with_0_and_names_every_flag() {
     for command in root.get_subcommands().filter(|command| command.get_name() != "help") {
         let name = command.get_name();
         assert!(top.lines().any(|line| line.starts_with(&format!("  {name} "))), "{name} is missing in {top}");
-        for help in [[name, "--help"], [name, "-h"], ["help", name]] {
-            let ended = place.hookyard(&help).run().with(0);
-            assert_eq!(ended.err, "");
-            plain(&ended.out);
-            for flag in command.get_arguments().filter(|flag| !flag.is_hide_set()) {
-                let shown = match flag.get_long() {
-                    Some(long) => format!("--{long}"),
-                    None => format!("<{}>", flag.get_id().as_str().to_uppercase()),
-                };
-                assert!(ended.out.contains(&shown), "{shown} is missing in {help:?}");
-            }
-            assert!(ended.out.lines().all(|line| line.chars().count() <= 100), "{}", ended.out);
+        helps(&place, &[name], command);
+        for deed in command.get_subcommands() {
+            helps(&place, &[name, deed.get_name()], deed);
         }
     }
-    for code in ["0 done", "1 tried and failed", "2 usage", "5 gateway not reachable", "130"] {
+    for code in
+        ["0 done", "1 tried and failed", "2 usage", "3 not found", "4 key missing", "5 gateway not reachable", "130"]
+    {
         assert!(top.contains(code), "{code} is missing in {top}");
     }
     assert_eq!(place.hookyard(&["--version"]).run().with(0).out, format!("hookyard {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+/// Three ways to ask for it, and what each must have.
+#[track_caller]
+fn helps(place: &Place, path: &[&str], command: &clap::Command) {
+    for help in [[path, &["--help"]].concat(), [path, &["-h"]].concat(), [&["help"], path].concat()] {
+        let ended = place.hookyard(&help).run().with(0);
+        assert_eq!(ended.err, "");
+        plain(&ended.out);
+        for flag in command.get_arguments().filter(|flag| !flag.is_hide_set()) {
+            let shown = match flag.get_long() {
+                Some(long) => format!("--{long}"),
+                None => flag
+                    .get_value_names()
+                    .map_or_else(|| flag.get_id().as_str().to_uppercase(), |names| names[0].to_string()),
+            };
+            assert!(ended.out.contains(&shown), "{shown} is missing in {help:?}");
+        }
+        assert!(ended.out.lines().all(|line| line.chars().count() <= 100), "{}", ended.out);
+    }
+    let teaches = command.has_subcommands() || matches!(path[0], "serve" | "demo" | "completions");
+    let long = place.hookyard(&[path, &["--help"]].concat()).run().out;
+    assert!(teaches || long.contains("Example"), "{path:?} has no example");
 }
 
 #[test]
@@ -86,7 +102,9 @@ fn completions_for_the_usual_shells() {
     {
         let ended = place.hookyard(&["completions", shell]).run().with(0);
         assert_eq!(ended.err, "");
-        assert!(ended.out.contains(has) && ended.out.contains("secret-file"), "{shell}: {}", ended.out);
+        for word in [has, "secret-file", "dead-letters", "redrive", "doctor", "idempotency-key", "reprocessing"] {
+            assert!(ended.out.contains(word), "{shell} knows no {word}");
+        }
     }
 }
 

@@ -2,11 +2,17 @@
 //! test's hands: no sleeps, no retries.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, unreachable_pub)]
 
+#[cfg(unix)]
+mod commands;
 mod dead_letters;
 mod durable;
 mod github_faults;
 mod line;
 mod pages;
+#[cfg(unix)]
+#[path = "../binary/place.rs"]
+#[allow(dead_code, reason = "the binary's own tests need more of it")]
+mod place;
 mod record;
 mod refusals;
 mod releases;

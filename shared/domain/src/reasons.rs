@@ -164,9 +164,11 @@ fn words(code: &str) -> Words {
             "The event is safe here; nothing more is sent.",
             "Repair the server, then replay what failed since.",
         ),
-        "github_unauthorised" => {
-            ("GitHub answered 401.", "The token is wrong, expired or revoked.", "Set a new `GITHUB_TOKEN`.")
-        }
+        "github_unauthorised" => (
+            "GitHub answered 401.",
+            "The token is wrong, expired or revoked.",
+            "Set a new `GITHUB_TOKEN`; `hookyard doctor` tests it.",
+        ),
         "github_forbidden" => (
             "GitHub answered 403 or 404.",
             "The token may not write statuses in this repository, or cannot see it.",
@@ -196,7 +198,7 @@ fn words(code: &str) -> Words {
         _ => (
             "Hookyard failed 5 times on this event.",
             "Our fault; it is set aside, not lost.",
-            "Redrive the dead letters, and report the event's id.",
+            "Send it back with `hookyard dead-letters redrive`, and report the event's id.",
         ),
     };
     Words { happened, means, todo }
