@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use clap::Args;
 use domain::event::EventStatus;
 use domain::ids::{EventId, ReceiptId};
-use domain::replay::ReplayId;
+use domain::replay::{Refusal, ReplayId};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
@@ -299,7 +299,7 @@ impl Replay {
             screen.say("Those that are retrying go on by themselves: hookyard events list --status unprocessed");
         }
         match first {
-            None => Ok(()),
+            None => left_alone(&tally).map_or(Ok(()), Err),
             Some((event, ended)) => Err(failed_again(&tally, &event, &ended)),
         }
     }
@@ -395,6 +395,17 @@ fn failed_again(tally: &Tally, event: &EventId, ended: &Ended) -> Failure {
     let what = format!("{} of {} failed again: {reason}{code}", tally.failed, tally.replayed);
     let again = if tally.replayed > 1 { "; running this again sends only what still fails" } else { "" };
     Failure::new(what, format!("hookyard events show {}{again}", short(event)))
+}
+
+/// Those that the gateway would not replay; what is under way anyway is no failure.
+fn left_alone(tally: &Tally) -> Option<Failure> {
+    let refusals = [Refusal::NotErrored, Refusal::RunSince, Refusal::BodyExpired];
+    let left = refusals.into_iter().filter_map(|refusal| Some((refusal, *tally.left.get(refusal.as_str())?)));
+    let left: Vec<_> = left.collect();
+    let (refusal, _) = left.first()?;
+    let count: usize = left.iter().map(|(_, count)| count).sum();
+    let words = Failure::of_sentences(refusal.words(), "begin another one");
+    Some(Failure::new(format!("{count} of {} left alone: {}", tally.matched, words.what()), words.hint()))
 }
 
 fn replay_id(text: &str) -> Result<String, String> {

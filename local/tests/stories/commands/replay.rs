@@ -68,6 +68,16 @@ async fn what_fails_again_is_told_with_what_to_do() {
     );
     plain(&ended.all());
 
+    // The yard's clock stands still, so the next replay is no newer than the runs of this one.
+    let left = replay().run().with(1);
+    assert_eq!(left.out, "0 replayed: 2 left alone (run since)\n");
+    assert!(
+        left.err.contains("error: 2 of 2 left alone: it has run again since this replay was begun\n hint: "),
+        "{}",
+        left.err
+    );
+
+    yard.advance(1);
     let ended = replay().with("--json").run().with(1);
     let answer: Value = serde_json::from_str(&ended.out).unwrap();
     assert!(answer["replay"].as_str().unwrap().starts_with("r-"));
@@ -79,6 +89,7 @@ async fn what_fails_again_is_told_with_what_to_do() {
         (&json!("errored"), &json!("server_denied"))
     );
 
+    yard.advance(1);
     yard.server().answer_always(Answer::status(503));
     let waits = replay().run().with(0);
     assert_eq!(waits.out, "2 replayed: 2 retrying\n");
