@@ -329,7 +329,7 @@ async fn page(desk: &Desk, body: &Value) -> Result<(Page, Vec<Value>), Failure> 
     Ok((answer.read()?, raw.unwrap_or_default()))
 }
 
-/// `42 events: 40 push, 2 pull_request, oldest 12:10:44`.
+/// `42 events at https://hooks.example: 40 push, 2 pull_request, oldest 12:10:44`.
 fn sentence(matched: &[Value], desk: &Desk) -> String {
     let read = |value: &Value| serde_json::from_value::<Outcome>(value.clone()).ok();
     let matched: Vec<_> = matched.iter().filter_map(read).collect();
@@ -344,7 +344,7 @@ fn sentence(matched: &[Value], desk: &Desk) -> String {
     types.sort_by_key(|(kind, count)| (std::cmp::Reverse(*count), *kind));
     let types: Vec<_> = types.into_iter().map(|(kind, count)| format!("{count} {kind}")).collect();
     let events = counted(matched.len(), "event", "events");
-    format!("{events} to {}: {}, oldest {}", desk.gateway.origin(), types.join(", "), desk.screen.short(oldest))
+    format!("{events} at {}: {}, oldest {}", desk.gateway.origin(), types.join(", "), desk.screen.short(oldest))
 }
 
 /// As the API answers, all pages together, with what became of the events.

@@ -33,7 +33,7 @@ async fn what_matches_is_counted_then_replayed_then_followed() {
     };
 
     let counted = replay(&["--dry-run"]).run().with(0);
-    let sentence = format!("2 events to {}: 2 pull_request, oldest 2 Mar 2026", yard.api);
+    let sentence = format!("2 events at {}: 2 pull_request, oldest 2 Mar 2026", yard.api);
     assert_eq!((counted.out, counted.err), (format!("{sentence}\n"), String::new()));
     let refused = replay(&[]).run().with(2);
     assert_eq!(
