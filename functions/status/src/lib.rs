@@ -22,7 +22,7 @@ use domain::retry::jittered;
 use domain::statuses::message::StatusMessage;
 use domain::statuses::order::{Decision, as_written, decide, may_skip};
 use domain::statuses::row::{StatusOutcome, StatusRow};
-use domain::statuses::{ContextKey, Head, Intent, State, Via};
+use domain::statuses::{Content, ContextKey, Head, Intent, Refused, State, Via};
 use jiff::{SignedDuration, Timestamp};
 use lambda::batch::{HandleMessage, Verdict};
 use lambda::meter::{Fact, Meter};
@@ -101,6 +101,9 @@ impl Writer {
             Decision::Stands(None) => return Ok(not_sent()),
             Decision::Superseded(why) => return Ok(End::Ended(StatusOutcome::Superseded, None, why)),
             Decision::Unchanged => {
+                if head.refused.is_some() {
+                    self.save_head(&key, &head.without_refused()).await?;
+                }
                 let why = "GitHub shows exactly this already.".to_owned();
                 return Ok(End::Ended(StatusOutcome::Unchanged, None, why));
             }
@@ -166,10 +169,13 @@ impl Writer {
         match meaning(&answer, &status.repository, before, intent.started_at, now) {
             Meaning::Refused { reason, why } => {
                 let wait = self.other_token(credential, &status.repository, reason).await;
-                if wait.is_some() {
+                let after = if wait.is_some() {
                     self.pace.never_sent(intent);
-                }
-                self.save_head(key, &head.without_intent()).await?;
+                    head.without_intent()
+                } else {
+                    head.with_refused(refused(status, reason, &why, now))
+                };
+                self.save_head(key, &after).await?;
                 self.pace.settled(intent);
                 Ok(match wait {
                     Some((until, why)) => End::Wait(until, None, why),
@@ -281,6 +287,12 @@ impl HandleMessage for Writer {
         }
         Ok(verdict)
     }
+}
+
+/// What the head of its context keeps of a status that GitHub refused.
+fn refused(status: &StatusMessage, reason: StatusReason, why: &str, at: Timestamp) -> Refused {
+    let Content { context, state, .. } = &status.content;
+    Refused { context: context.clone(), state: *state, reason, why: why.to_owned(), at }
 }
 
 fn not_sent() -> End {

@@ -10,7 +10,7 @@ use domain::statuses::row::StatusOutcome;
 use domain::statuses::{ContextKey, Head, Intent, Written};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::{SETTLE_AFTER, Writer};
+use crate::{SETTLE_AFTER, Writer, refused};
 
 /// The most pages (of 100) of a commit's statuses that are searched. GitHub keeps 1,000 per context, so a commit
 /// with more than this many is one where every context is used up.
@@ -77,9 +77,13 @@ impl Writer {
             Search::Later(until, reason, why) => Ok(Settled::Later(until, reason, why)),
             Search::Crowded => Ok(Settled::Crowded),
             Search::Refused(reason, why) => {
-                let head = self.save_head(key, &head.without_intent()).await?;
                 let why = format!("{why} Whether an earlier attempt was applied could not be found out.");
-                if ours { Ok(Settled::Blind(reason, why)) } else { Ok(Settled::Clear(Box::new(head))) }
+                if ours {
+                    let refused = refused(status, reason, &why, self.clock.now());
+                    self.save_head(key, &head.with_refused(refused)).await?;
+                    return Ok(Settled::Blind(reason, why));
+                }
+                Ok(Settled::Clear(Box::new(self.save_head(key, &head.without_intent()).await?)))
             }
         }
     }

@@ -79,7 +79,7 @@ impl DeadLetterQueues {
         }
     }
 
-    async fn count(&self, url: &str) -> Result<u64, PortError> {
+    async fn number_in(&self, url: &str) -> Result<u64, PortError> {
         let request = self.client.get_queue_attributes().queue_url(url).set_attribute_names(Some(COUNTS.to_vec()));
         let answer = request.send().await.map_err(|error| failed("counting dead letters", &error))?;
         let number = |name| answer.attributes()?.get(name)?.parse::<u64>().ok();
@@ -177,9 +177,13 @@ impl DeadLetterQueues {
 
 #[async_trait]
 impl DeadLetters for DeadLetterQueues {
+    async fn count(&self, queue: DeadLetterQueue) -> Result<u64, PortError> {
+        self.number_in(self.way(queue).0).await
+    }
+
     async fn list(&self, queue: DeadLetterQueue, limit: usize) -> Result<DeadLetterPage, PortError> {
         let (url, limit) = (self.way(queue).0, limit.clamp(1, LIMIT));
-        let count = self.count(url).await?;
+        let count = self.number_in(url).await?;
         let (mut held, mut failure) = (Vec::new(), None);
         // The count may lag behind, so the first look does not depend on it; it only spares the last, empty one.
         while held.is_empty() || (held.len() < limit && (held.len() as u64) < count) {

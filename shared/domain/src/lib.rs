@@ -29,4 +29,5 @@ pub mod signature;
 pub mod statuses;
 pub mod token;
 pub mod trace;
+pub mod trouble;
 pub mod webhook;

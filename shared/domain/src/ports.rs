@@ -23,6 +23,7 @@ use crate::secrets::Keyring;
 use crate::statuses::message::StatusMessage;
 use crate::statuses::row::StatusRow;
 use crate::statuses::{Content, ContextKey, Head};
+use crate::trouble::{RefusedStatus, Trouble};
 
 /// Time.
 #[async_trait]
@@ -121,6 +122,9 @@ pub trait Inbox: Send + Sync {
 /// dead-letter queues, `sqs:SendMessage` on the queues that the messages go back to).
 #[async_trait]
 pub trait DeadLetters: Send + Sync {
+    /// How many of one queue's there are, as far as the queue knows: on SQS an approximation, which costs no look.
+    async fn count(&self, queue: DeadLetterQueue) -> Result<u64, PortError>;
+
     /// Up to `limit` of one queue's, at most [`crate::dead_letters::LIMIT`]. A look takes nothing away; on SQS it
     /// hides what it looks at from everybody else until it is over, which takes a moment.
     async fn list(&self, queue: DeadLetterQueue, limit: usize) -> Result<DeadLetterPage, PortError>;
@@ -407,4 +411,15 @@ pub trait HourReader: Send + Sync {
     /// The newest hours in which anything was counted, up to that moment's own, oldest first; at most `hours` of them,
     /// at most 1,000. However old they are: none at all means that nothing has been counted in 90 days.
     async fn hours(&self, until: Timestamp, hours: usize) -> Result<Vec<Hour>, PortError>;
+}
+
+/// What needs somebody, as the pages read it (`dynamodb:Query` on an index).
+#[async_trait]
+pub trait TroubleReader: Send + Sync {
+    /// Errored events that were received since then, oldest first, and after them what [`Self::refused`] gives; at most
+    /// `limit` together, at most 100.
+    async fn needs_you(&self, since: Timestamp, limit: usize) -> Result<Vec<Trouble>, PortError>;
+
+    /// Contexts whose newest word GitHub refused, oldest first; at most `limit`, at most 100.
+    async fn refused(&self, limit: usize) -> Result<Vec<RefusedStatus>, PortError>;
 }

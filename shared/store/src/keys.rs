@@ -13,8 +13,9 @@
 //! | release | `release#<repository key>` | `<id at GitHub>` |
 //! | counts of an hour | `hours` | `<hour>` |
 //!
-//! Only rows of events and of releases have `at`, so only they stand in the indexes. Releases have spans and
-//! repositories of their own there, which begin with `release` and are no months and no repositories.
+//! Only rows of events and of releases have `at`, so only they stand in the indexes, and heads as long as GitHub has
+//! refused the newest word of their context. Releases have spans and repositories of their own there, which begin with
+//! `release` and are no months and no repositories. Heads stand beside the errored events, behind every moment.
 
 use domain::ids::{CredentialId, EventId, ReceiptId, Repository, Sha, StatusId};
 use domain::statuses::ContextKey;
@@ -44,7 +45,7 @@ pub const BY_REPOSITORY: &str = "by-repository";
 /// written twice or more, and a partition takes 1,000 writes; DynamoDB: "Service quotas") is where AWS begins to
 /// throttle. Shorter spans than a month would not change that, and would leave more empty ones to look through.
 pub const BY_TIME: &str = "by-time";
-/// Index: events that errored or wait for their next attempt; sparse.
+/// Index: events that errored or wait for their next attempt, and contexts in which GitHub refused a status; sparse.
 pub const NEEDS_YOU: &str = "needs-you";
 
 /// The longest sort key that DynamoDB takes, in bytes (Amazon DynamoDB: "Constraints").
@@ -161,6 +162,20 @@ pub(crate) fn parse_at(text: &str) -> Option<(Timestamp, EventId)> {
     Some((received.parse().ok()?, EventId::parse(id).ok()?))
 }
 
+/// What comes before the moment in a head's place in [`NEEDS_YOU`]: it sorts behind every digit, so a range of moments
+/// holds events only.
+pub(crate) const REFUSED: &str = "~refused#";
+
+/// A head's place in [`NEEDS_YOU`]. Two may share it.
+pub(crate) fn refused_at(at: Timestamp) -> String {
+    format!("{REFUSED}{}", moment(at))
+}
+
+/// Reads [`refused_at`] again.
+pub(crate) fn parse_refused_at(text: &str) -> Option<Timestamp> {
+    text.strip_prefix(REFUSED)?.parse().ok()
+}
+
 /// SHA-256, hexadecimal.
 pub(crate) fn hash(text: &str) -> String {
     hex::encode(Sha256::digest(text))
@@ -176,6 +191,7 @@ mod tests {
         let texts = times.map(|t| moment(t.parse().unwrap()));
         assert_eq!(texts[0], "2026-03-02T10:00:00.000000000Z");
         assert!(texts.is_sorted());
+        assert!(moment(Timestamp::MAX).as_str() < REFUSED, "no range of moments reaches what was refused");
     }
 
     #[test]

@@ -27,6 +27,7 @@ pub mod schema;
 mod server;
 mod status;
 mod table;
+mod trouble;
 
 use std::sync::Arc;
 

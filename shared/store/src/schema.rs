@@ -24,7 +24,7 @@ pub const INDEXES: [(&str, &str, &str); 3] = [(BY_REPOSITORY, REPO, AT), (BY_TIM
 /// What every index holds besides the keys: what a list shows, so that it needs no second read. Nothing else, because
 /// a change of anything here is written to the indexes too, and everything here is paid for in each of them.
 /// At most a hundred over all indexes (Amazon DynamoDB: "Constraints").
-pub const LISTED: [&str; 31] = [
+pub const LISTED: [&str; 33] = [
     "type",
     "action",
     "source",
@@ -57,6 +57,9 @@ pub const LISTED: [&str; 31] = [
     "url",
     "receipt",
     "received_at",
+    // Of what GitHub refused.
+    "context",
+    "why",
 ];
 
 /// The attribute that DynamoDB expires rows by.

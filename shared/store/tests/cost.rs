@@ -16,9 +16,10 @@ use domain::hours::Counted;
 use domain::ids::{EventType, StatusId};
 use domain::ports::{EventLog, EventReader, HeadReader, HourLog, KeptBody, ReleaseLog, StatusLog};
 use domain::query::EventQuery;
+use domain::reasons::StatusReason;
 use domain::run::{Outcome, Run};
 use domain::statuses::row::{StatusOutcome, StatusRow};
-use domain::statuses::{ContextKey, Intent, Written};
+use domain::statuses::{ContextKey, Intent, Refused, Written};
 use embedded::engine::Engine;
 use store::Store;
 use testkit::contract::store::Table;
@@ -189,6 +190,16 @@ async fn a_status() {
     assert!(store.save_head(&key, &head).await.unwrap());
     head.version += 1;
     meter.documented("a first head, with its read");
+
+    let said = content("integration-testing");
+    let (reason, why) = (StatusReason::NoCommit, "GitHub answered 422: No commit found for SHA".to_owned());
+    let refused = Refused { context: said.context, state: said.state, reason, why, at: table.now() };
+    assert!(store.save_head(&key, &head.with_refused(refused)).await.unwrap());
+    head.version += 1;
+    meter.documented("a head whose status was refused");
+    assert!(store.save_head(&key, &head).await.unwrap());
+    head.version += 1;
+    meter.documented("a head, written after a refusal");
 
     head.intent = Some(Intent { status: written("now"), started_at: table.now() });
     assert!(store.save_head(&key, &head).await.unwrap());

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::ids::{ReceiptId, Repository, Sha};
+use crate::reasons::StatusReason;
 
 /// Longest description that GitHub takes, in characters; longer ones are answered 422.
 pub const DESCRIPTION_LIMIT: usize = 140;
@@ -184,6 +185,21 @@ pub struct Intent {
     pub started_at: Timestamp,
 }
 
+/// A status that GitHub refused for good, as the newest word in its context.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// The context as written.
+    pub context: String,
+    /// What GitHub was to show.
+    pub state: State,
+    /// Why, out of the closed set.
+    pub reason: StatusReason,
+    /// Why, in GitHub's words and ours.
+    pub why: String,
+    /// When.
+    pub at: Timestamp,
+}
+
 /// The head row of one context: the newest fact, at most one intent, and a version for conditional writes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Head {
@@ -195,6 +211,8 @@ pub struct Head {
     pub recent: Vec<u64>,
     /// A POST under way, or of unknown end.
     pub intent: Option<Intent>,
+    /// What GitHub refused last, until something is written here again.
+    pub refused: Option<Refused>,
     /// 0 for a context without a row.
     pub version: u64,
 }
@@ -210,6 +228,7 @@ impl Head {
             recent: recent.split_off(recent.len().saturating_sub(RECENT)),
             last: Some(written),
             intent: None,
+            refused: None,
             version: self.version,
         }
     }
@@ -218,6 +237,18 @@ impl Head {
     #[must_use]
     pub fn without_intent(&self) -> Self {
         Self { intent: None, ..self.clone() }
+    }
+
+    /// The head after GitHub refused its intent for good.
+    #[must_use]
+    pub fn with_refused(&self, refused: Refused) -> Self {
+        Self { intent: None, refused: Some(refused), ..self.clone() }
+    }
+
+    /// The head after a newer word turned out to be what GitHub shows already: what was refused before is past.
+    #[must_use]
+    pub fn without_refused(&self) -> Self {
+        Self { refused: None, ..self.clone() }
     }
 }
 

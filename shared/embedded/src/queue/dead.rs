@@ -39,6 +39,13 @@ impl DeadLetters {
 
 #[async_trait]
 impl ports::DeadLetters for DeadLetters {
+    async fn count(&self, queue: DeadLetterQueue) -> Result<u64, PortError> {
+        match self.queue(queue) {
+            Some(source) => source.dead_count().await,
+            None => Ok(0),
+        }
+    }
+
     async fn list(&self, queue: DeadLetterQueue, limit: usize) -> Result<DeadLetterPage, PortError> {
         let Some(source) = self.queue(queue) else { return Ok(DeadLetterPage::default()) };
         let (letters, _) = source.dead_letters(limit.min(LIMIT), None).await?;

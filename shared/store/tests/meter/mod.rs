@@ -11,7 +11,10 @@ use testkit::contract::store::{NOW, Table};
 use crate::wire;
 
 #[derive(Default)]
-pub(crate) struct Meter(Mutex<f64>);
+pub(crate) struct Meter {
+    units: Mutex<f64>,
+    queries: Mutex<u32>,
+}
 
 impl wire::Gate for Meter {
     fn lets_out(&self, _: &str, request: &mut Value) -> bool {
@@ -23,14 +26,21 @@ impl wire::Gate for Meter {
         // A refused condition says nothing of what it consumed.
         let refused = answer["__type"].as_str().is_some_and(|name| name.ends_with("ConditionalCheckFailedException"));
         let units = answer["ConsumedCapacity"]["CapacityUnits"].as_f64();
-        *self.0.lock().unwrap() += if refused { 0.0 } else { units.expect(operation) };
+        *self.queries.lock().unwrap() += u32::from(operation == "Query");
+        *self.units.lock().unwrap() += if refused { 0.0 } else { units.expect(operation) };
     }
 }
 
 impl Meter {
     /// What was consumed since the last time.
     pub(crate) fn take(&self) -> f64 {
-        std::mem::take(&mut *self.0.lock().unwrap())
+        self.queries();
+        std::mem::take(&mut *self.units.lock().unwrap())
+    }
+
+    /// How many of the calls since then were queries.
+    pub(crate) fn queries(&self) -> u32 {
+        std::mem::take(&mut *self.queries.lock().unwrap())
     }
 
     /// The same, and it has to be what the documentation says: no more, and no less that nobody noticed.

@@ -26,6 +26,7 @@ const ENVELOPE: &str = r#"{"v":"1","event":"48211900-0b989ba4","type":"push","re
 async fn list(queues: &dyn DeadLettersUnderTest, queue: DeadLetterQueue) -> Vec<DeadLetter> {
     let page = queues.port().list(queue, 100).await.unwrap();
     assert_eq!(page.count, page.letters.len() as u64, "the count says what there is");
+    assert_eq!(queues.port().count(queue).await.unwrap(), page.count, "also without a look");
     page.letters
 }
 

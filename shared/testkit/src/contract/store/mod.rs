@@ -11,6 +11,7 @@ pub mod rows;
 pub mod runs;
 pub mod samples;
 pub mod statuses;
+pub mod troubles;
 
 use std::any::Any;
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use domain::error::PortError;
 use domain::ids::EventId;
 use domain::ports::{
     Clock, EventLog, EventReader, EventStory, HourLog, HourReader, PauseLog, ReleaseLog, ReleaseReader, ServerLog,
-    StatusLog,
+    StatusLog, TroubleReader,
 };
 use domain::query::{EventPage, EventQuery};
 use jiff::Timestamp;
@@ -41,6 +42,8 @@ pub struct Table {
     pub hours: Arc<dyn HourLog>,
     /// Counts, as the pages read them.
     pub hour_reader: Arc<dyn HourReader>,
+    /// What needs somebody, as the pages read it.
+    pub troubles: Arc<dyn TroubleReader>,
     /// Statuses and heads.
     pub statuses: Arc<dyn StatusLog>,
     /// The user's server.
@@ -61,7 +64,7 @@ impl Table {
     pub fn of<S>(store: S, clock: Arc<ManualClock>) -> Self
     where
         S: EventLog + EventReader + StatusLog + ServerLog + PauseLog,
-        S: ReleaseLog + ReleaseReader + HourLog + HourReader + 'static,
+        S: ReleaseLog + ReleaseReader + HourLog + HourReader + TroubleReader + 'static,
     {
         let store = Arc::new(store);
         Self {
@@ -71,6 +74,7 @@ impl Table {
             release_reader: store.clone(),
             hours: store.clone(),
             hour_reader: store.clone(),
+            troubles: store.clone(),
             statuses: store.clone(),
             servers: store.clone(),
             pauses: store,
@@ -186,6 +190,10 @@ macro_rules! every_store_case {
             counts_are_kept_by_hour,
             counts_of_many_at_once_are_all_there,
             counts_expire,
+        ] }
+        $each! { $($more)*; troubles: [
+            what_needs_somebody_comes_oldest_first_and_events_before_statuses,
+            what_needs_somebody_does_so_only_until_it_is_done,
         ] }
         $each! { $($more)*; rows: [
             a_server_is_changed_by_one_at_a_time,
