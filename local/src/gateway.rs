@@ -164,6 +164,8 @@ impl Gateway {
         let api_state = Arc::new(api::Api {
             reader: store.clone() as Arc<dyn EventReader>,
             releases: store.clone(),
+            hours: store.clone(),
+            troubles: store.clone(),
             bodies: bodies.clone() as Arc<dyn BodyReader>,
             statuses: Arc::new(statuses_queue.clone()),
             bus: Arc::new(queues.topic(&[FANOUT])?),
@@ -183,6 +185,7 @@ impl Gateway {
                 server: config.your_server_url.as_ref().and_then(host_of).unwrap_or_else(|| "your server".to_owned()),
                 github: Some(web_of(&config.github_api_url)),
                 https: config.public_url.as_ref().is_some_and(|url| url.scheme() == "https"),
+                dashboard: None,
             },
         });
         let hosts = Hosts::new(Some(config.host), config.public_url.as_ref());

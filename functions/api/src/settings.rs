@@ -33,6 +33,8 @@ pub struct Settings {
     pub callback_secret_parameter: String,
     /// SSM parameter of the API key. Beyond this machine there is none without it.
     pub api_key_parameter: String,
+    /// CloudWatch's dashboard of this stack, for the link on the Overview: refused deliveries are counted there.
+    pub dashboard_url: Option<String>,
 }
 
 impl Settings {
@@ -54,6 +56,7 @@ impl Settings {
         let callback_secret_parameter =
             lookup.required("HOOKYARD_CALLBACK_SECRET_PARAMETER", "name of an SSM parameter", text);
         let api_key_parameter = lookup.required("HOOKYARD_API_KEY_PARAMETER", "name of an SSM parameter", text);
+        let dashboard_url = lookup.optional("HOOKYARD_DASHBOARD_URL", "address of a CloudWatch dashboard", text);
         lookup.build(|| {
             Some(Self {
                 table: table?,
@@ -68,6 +71,7 @@ impl Settings {
                 },
                 callback_secret_parameter: callback_secret_parameter?,
                 api_key_parameter: api_key_parameter?,
+                dashboard_url,
             })
         })
     }

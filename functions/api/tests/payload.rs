@@ -11,13 +11,19 @@ use domain::dead_letters::{DeadLetterPage, DeadLetterQueue, Redriven, Which};
 use domain::envelope::Attributes;
 use domain::error::PortError;
 use domain::event::{EventStatus, GithubEvent, Source};
+use domain::hours::Hour;
 use domain::ids::{BodyKey, EventId, EventType, Repository, Sha};
-use domain::ports::{BodyReader, DeadLetters, EventBus, EventReader, EventStory, KeptBody, ReleaseReader, StatusQueue};
+use domain::ports::{
+    BodyReader, DeadLetters, EventBus, EventReader, EventStory, HourReader, KeptBody, ReleaseReader, StatusQueue,
+    TroubleReader,
+};
 use domain::query::{EventPage, EventQuery, ReleasePage, ReleaseQuery, StatusPage};
 use domain::secrets::{FixedSecrets, Keyring};
 use domain::statuses::message::StatusMessage;
+use domain::trouble::{RefusedStatus, Trouble};
 use http::{Request, Response};
 use http_body_util::BodyExt;
+use jiff::Timestamp;
 use lambda::http::guard::Hosts;
 use standin::http::Reply;
 use testkit::clock::{CountingIds, ManualClock};
@@ -94,6 +100,23 @@ impl StatusQueue for Nowhere {
 }
 
 #[async_trait]
+impl HourReader for Nowhere {
+    async fn hours(&self, _: Timestamp, _: usize) -> Result<Vec<Hour>, PortError> {
+        Err(PortError::permanent("nowhere"))
+    }
+}
+
+#[async_trait]
+impl TroubleReader for Nowhere {
+    async fn needs_you(&self, _: Timestamp, _: usize) -> Result<Vec<Trouble>, PortError> {
+        Err(PortError::permanent("nowhere"))
+    }
+    async fn refused(&self, _: usize) -> Result<Vec<RefusedStatus>, PortError> {
+        Err(PortError::permanent("nowhere"))
+    }
+}
+
+#[async_trait]
 impl ReleaseReader for Nowhere {
     async fn releases(&self, _: &ReleaseQuery) -> Result<ReleasePage, PortError> {
         Err(PortError::permanent("nowhere"))
@@ -109,6 +132,9 @@ impl EventBus for Nowhere {
 
 #[async_trait]
 impl DeadLetters for Nowhere {
+    async fn count(&self, _: DeadLetterQueue) -> Result<u64, PortError> {
+        Err(PortError::permanent("nowhere"))
+    }
     async fn list(&self, _: DeadLetterQueue, _: usize) -> Result<DeadLetterPage, PortError> {
         Err(PortError::permanent("nowhere"))
     }
@@ -131,9 +157,11 @@ async fn ask(path: &str, bytes: u64, addresses: bool) -> Response<Body> {
     let world = Arc::new(World { bytes, addresses });
     let api = Api {
         refused: None,
-        site: api::Site::on_aws(),
+        site: api::Site::on_aws(None),
         reader: world.clone(),
         releases: Arc::new(Nowhere),
+        hours: Arc::new(Nowhere),
+        troubles: Arc::new(Nowhere),
         bodies: world,
         statuses: Arc::new(Nowhere),
         bus: Arc::new(Nowhere),

@@ -10,13 +10,18 @@ use bytes::Bytes;
 use domain::dead_letters::{DeadLetterPage, DeadLetterQueue, Redriven, Which};
 use domain::envelope::Attributes;
 use domain::error::PortError;
+use domain::hours::Hour;
 use domain::ids::{BodyKey, EventId, Repository, Sha};
-use domain::ports::{BodyReader, DeadLetters, EventBus, EventReader, EventStory, ReleaseReader, StatusQueue};
+use domain::ports::{
+    BodyReader, DeadLetters, EventBus, EventReader, EventStory, HourReader, ReleaseReader, StatusQueue, TroubleReader,
+};
 use domain::query::{EventPage, EventQuery, ReleasePage, ReleaseQuery, StatusPage};
 use domain::secrets::{FixedSecrets, Keyring};
 use domain::statuses::message::StatusMessage;
+use domain::trouble::{RefusedStatus, Trouble};
 use http::{Request, Response};
 use http_body_util::BodyExt;
+use jiff::Timestamp;
 use lambda::http::guard::Hosts;
 use standin::http::Reply;
 use testkit::clock::{CountingIds, ManualClock};
@@ -53,6 +58,9 @@ impl BodyReader for Down {
 
 #[async_trait]
 impl DeadLetters for Down {
+    async fn count(&self, _: DeadLetterQueue) -> Result<u64, PortError> {
+        down()
+    }
     async fn list(&self, _: DeadLetterQueue, _: usize) -> Result<DeadLetterPage, PortError> {
         down()
     }
@@ -78,6 +86,23 @@ impl EventReader for Down {
 }
 
 #[async_trait]
+impl HourReader for Down {
+    async fn hours(&self, _: Timestamp, _: usize) -> Result<Vec<Hour>, PortError> {
+        down()
+    }
+}
+
+#[async_trait]
+impl TroubleReader for Down {
+    async fn needs_you(&self, _: Timestamp, _: usize) -> Result<Vec<Trouble>, PortError> {
+        down()
+    }
+    async fn refused(&self, _: usize) -> Result<Vec<RefusedStatus>, PortError> {
+        down()
+    }
+}
+
+#[async_trait]
 impl ReleaseReader for Down {
     async fn releases(&self, _: &ReleaseQuery) -> Result<ReleasePage, PortError> {
         down()
@@ -88,6 +113,8 @@ async fn ask(method: &str, path: &str, body: &str) -> Response<Body> {
     let api = Api {
         reader: Arc::new(Down),
         releases: Arc::new(Down),
+        hours: Arc::new(Down),
+        troubles: Arc::new(Down),
         bodies: Arc::new(Down),
         statuses: Arc::new(Down),
         bus: Arc::new(Down),
@@ -97,7 +124,7 @@ async fn ask(method: &str, path: &str, body: &str) -> Response<Body> {
         open: true,
         clock: Arc::new(ManualClock::default()),
         ids: Arc::new(CountingIds::default()),
-        site: api::Site::on_aws(),
+        site: api::Site::on_aws(None),
         refused: None,
     };
     let request = Request::builder().method(method).uri(path).header("host", "127.0.0.1");
@@ -132,6 +159,17 @@ async fn a_record_that_cannot_be_read_says_so_and_nothing_internal() {
         assert_eq!(response.status(), 503, "{path}");
         let said = detail(response).await;
         assert!(said.contains("Try again") && !said.contains("internal"), "{path}: {said}");
+    }
+}
+
+#[tokio::test]
+async fn pages_say_so_as_well() {
+    for path in ["/", "/events", "/events?status=errored", "/releases", "/dead-letters"] {
+        let response = ask("GET", path, "").await;
+        assert_eq!(response.status(), 503, "{path}");
+        let page = response.into_body().collect().await.unwrap().to_bytes();
+        let page = String::from_utf8_lossy(&page);
+        assert!(page.contains("Try again") && !page.contains("internal"), "{path}: {page}");
     }
 }
 

@@ -15,7 +15,7 @@ async fn letters(yard: &Local, query: &str) -> Vec<Value> {
 }
 
 /// A receipt that is set aside because its body is not there between two attempts; then the body is back.
-async fn lose_a_body(yard: &Local) -> (String, String) {
+pub async fn lose_a_body(yard: &Local) -> (String, String) {
     let large = json!({ "filler": "x".repeat(300_000) }).to_string();
     yard.server().answer(Answer::status(503));
     let sent = yard.webhook_of("push", large).send().await;

@@ -8,6 +8,7 @@ mod dead_letters;
 mod durable;
 mod github_faults;
 mod line;
+mod overview;
 mod pages;
 #[cfg(unix)]
 #[path = "../binary/place.rs"]

@@ -121,3 +121,53 @@ async fn pages_and_parameters() {
     let foreign = yard.get(&format!("/v1/releases?state=draft&cursor={cursor}")).await;
     assert_eq!(foreign.code, 400, "a cursor of another list");
 }
+
+#[tokio::test]
+async fn the_page_shows_what_shipped_and_how_often() {
+    let yard = Local::start().await;
+    let page = async |path: &str| {
+        let reply = yard.get(path).await;
+        (reply.code, String::from_utf8(reply.body.to_vec()).unwrap())
+    };
+    let (code, empty) = page("/releases").await;
+    assert!(code == 200 && empty.contains("No releases seen yet.") && empty.contains("tick \"Releases\""), "{empty}");
+    for day in 1..=60 {
+        let published = format!("2026-{:02}-{:02}T08:00:00Z", 1 + (day - 1) / 28, 1 + (day - 1) % 28);
+        let release = json!({
+            "id": day, "tag_name": format!("v{day}"), "name": format!("Day {day}"), "author": { "login": "ana" },
+            "created_at": published.replace("08:", "07:"), "published_at": published,
+            "html_url": format!("https://github.com/o/r/releases/tag/v{day}"),
+        });
+        let body = json!({ "action": "published", "repository": { "full_name": "o/r" }, "release": release });
+        yard.webhook_of("release", body.to_string()).send().await.accepted();
+    }
+    yard.idle().await;
+    let (_, first) = page("/releases").await;
+    assert_eq!(first.matches("role=\"rowheader\"").count(), 50);
+    for words in [
+        "The newest 50 releases",
+        "every 24 h (median gap, n = 49)",
+        "Day 60",
+        "<svg class=\"chart\"",
+        ">ana<",
+        ">1 h<",
+    ] {
+        assert!(first.contains(words), "{words} is not on {first}");
+    }
+    let (_, older) = first.split_once("rel=\"next\" href=\"").unwrap();
+    let older = older.split('"').next().unwrap().replace("&amp;", "&").replace("&#38;", "&");
+    let (_, second) = page(&older).await;
+    assert_eq!(second.matches("role=\"rowheader\"").count(), 10);
+    assert!(!second.contains("<svg class=\"chart\""), "the lanes are on the first page");
+
+    send(&yard, "release.deleted").await;
+    let (_, deleted) = page("/releases?state=deleted&repository=octo-org/hello").await;
+    assert!(deleted.contains("v1.3.0-rc.1") && deleted.contains("> deleted</span>"), "{deleted}");
+    let (_, none) = page("/releases?state=draft").await;
+    assert!(none.contains("No releases match.") && none.contains("Remove state"), "{none}");
+    let (code, bad) = page("/releases?repository=nobody&state=gone&since=never").await;
+    assert_eq!(code, 400);
+    for words in ["write it as owner/name", "there is no such state", "Published from: a time", "value=\"nobody\""] {
+        assert!(bad.contains(words), "{words} is not on {bad}");
+    }
+}

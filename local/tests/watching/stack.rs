@@ -108,6 +108,9 @@ impl Inbox for Page {
 
 #[async_trait]
 impl DeadLetters for Page {
+    async fn count(&self, _: DeadLetterQueue) -> Result<u64, PortError> {
+        Ok(0)
+    }
     async fn list(&self, _: DeadLetterQueue, _: usize) -> Result<DeadLetterPage, PortError> {
         Ok(DeadLetterPage::default())
     }
@@ -190,12 +193,14 @@ impl Stack {
         let writer = Writer::new(store.clone(), store.clone(), Arc::new(client), clock.clone(), written.clone());
         let answers = ::api::Api {
             reader: store.clone(),
-            releases: store,
+            releases: store.clone(),
+            hours: store.clone(),
+            troubles: store,
             bodies: shared.clone(),
             statuses: shared.clone(),
             bus: shared.clone(),
             dead_letters: shared,
-            site: ::api::Site::on_aws(),
+            site: ::api::Site::on_aws(None),
             callback_secrets: keys("signs call-backs"),
             api_key: Some(keys("the-key")),
             open: false,

@@ -72,7 +72,7 @@
  let g = 0, row = -1;
  addEventListener("keydown", e => {
   if (kept("keys") === "0" || e.ctrlKey || e.metaKey || e.altKey || /INPUT|SELECT|TEXTAREA/.test(e.target.tagName)) return;
-  const k = e.key, rows = all("#rows tr"), to = g && Date.now() - g < 1500 && { e: "/events" }[k];
+  const k = e.key, rows = all("#rows tr"), to = g && Date.now() - g < 1500 && { o: "/", e: "/events", r: "/releases" }[k];
   g = k === "g" ? Date.now() : 0;
   if (to) location.href = to;
   else if (k === "/") { e.preventDefault(); $("#q")?.focus(); }

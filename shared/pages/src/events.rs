@@ -3,10 +3,15 @@
 use askama::Template;
 use domain::event::{EventStatus, GithubEvent};
 use domain::query::EventPage;
+use domain::trouble::RefusedStatus;
 use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 use url::form_urlencoded::Serializer;
 
 use crate::mark::Mark;
+use crate::overview::{commit, told};
+use crate::prose::Prose;
 use crate::words::{Moment, between, count, counted, span};
 use crate::{Section, Shell};
 
@@ -113,6 +118,21 @@ pub fn address<'a>(path: &str, pairs: impl IntoIterator<Item = (&'static str, &'
     if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") }
 }
 
+/// The same for a program: moments that a form's field gave are written in full.
+pub(crate) fn in_full<'a>(path: &str, pairs: impl IntoIterator<Item = (&'static str, &'a str)>) -> String {
+    let instant = |text: &str| match text.parse::<DateTime>() {
+        Ok(moment) if text.parse::<Timestamp>().is_err() => {
+            moment.to_zoned(TimeZone::UTC).map_or_else(|_| text.to_owned(), |at| at.timestamp().to_string())
+        }
+        _ => text.to_owned(),
+    };
+    let pairs: Vec<_> = pairs
+        .into_iter()
+        .map(|(name, text)| (name, if matches!(name, "since" | "until") { instant(text) } else { text.to_owned() }))
+        .collect();
+    address(path, pairs.iter().map(|(name, text)| (*name, text.as_str())))
+}
+
 /// One event in a list.
 pub struct Row {
     /// When it was received.
@@ -208,6 +228,16 @@ pub struct Events {
     older: Option<String>,
     live: Option<String>,
     paged: bool,
+    refused: Vec<RefusedRow>,
+}
+
+/// A status that GitHub refused, beside the events that need somebody.
+struct RefusedRow {
+    at: Moment,
+    context: String,
+    href: String,
+    commit: String,
+    why: Prose,
 }
 
 impl Events {
@@ -237,7 +267,7 @@ impl Events {
         Self {
             title: "Events".to_owned(),
             caption: format!("Events{what}, newest first"),
-            json: address("/v1/events", filter.with([])),
+            json: in_full("/v1/events", filter.pairs()),
             replay: address("/events/replay", filter.with([])),
             replay_words: match (&page.next_cursor, cursor) {
                 (None, None) if filter.status == "errored" && rows.len() > 1 => {
@@ -251,6 +281,7 @@ impl Events {
                 .filter(|_| cursor.is_none())
                 .map(|id| address("/events/head", filter.with([("after", id.as_str())]))),
             paged: cursor.is_some(),
+            refused: Vec::new(),
             shell: Shell { section: Section::Events, ..shell },
             filter,
             problems,
@@ -259,5 +290,31 @@ impl Events {
             webhook_url,
             newest,
         }
+    }
+
+    /// The same, with the statuses that need somebody as well.
+    #[must_use]
+    pub fn with_refused(self, statuses: &[RefusedStatus], now: Timestamp) -> Self {
+        let row = |status: &RefusedStatus| RefusedRow {
+            at: Moment::of(status.refused.at, now),
+            context: status.refused.context.clone(),
+            href: commit(status),
+            commit: format!("{} {}", status.repository, status.sha.short()),
+            why: Prose::of(told(status.refused.reason, &status.refused.why)),
+        };
+        Self { refused: statuses.iter().map(row).collect(), ..self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_are_given_moments_in_full() {
+        let pairs = [("repository", "o/r"), ("since", "2026-03-02T10:00"), ("until", "2026-03-02T11:00:00Z")];
+        let wanted = "/v1/events?repository=o%2Fr&since=2026-03-02T10%3A00%3A00Z&until=2026-03-02T11%3A00%3A00Z";
+        assert_eq!(in_full("/v1/events", pairs), wanted);
+        assert_eq!(in_full("/v1/events", [("since", "soon")]), "/v1/events?since=soon", "nothing is guessed");
     }
 }

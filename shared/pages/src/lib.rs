@@ -10,10 +10,14 @@ pub mod commit;
 pub mod dead_letters;
 pub mod event;
 pub mod events;
+mod lanes;
 pub mod mark;
 pub mod notice;
+pub mod overview;
 pub mod payload;
+mod per_hour;
 pub mod prose;
+pub mod releases;
 pub mod replay;
 mod timeline;
 pub mod words;
@@ -35,7 +39,7 @@ pub enum Section {
 
 impl Section {
     /// Those of the menu.
-    pub const ALL: &'static [Self] = &[Self::Events];
+    pub const ALL: &'static [Self] = &[Self::Overview, Self::Events, Self::Releases];
 
     /// Its name in the menu.
     pub fn name(self) -> &'static str {

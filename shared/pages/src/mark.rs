@@ -1,6 +1,7 @@
 //! Shape, word and colour of every state: the shape and the word carry it, the colour only helps.
 
 use domain::event::EventStatus;
+use domain::release::ReleaseState;
 use domain::run::Outcome;
 use domain::statuses::State;
 use domain::statuses::row::StatusOutcome;
@@ -68,6 +69,16 @@ impl Mark {
             StatusOutcome::NotSent => (Role::Quiet, "not sent"),
         };
         Self { role, word }
+    }
+
+    /// Where a release stands.
+    pub fn of_release(state: ReleaseState) -> Self {
+        let role = match state {
+            ReleaseState::Published => Role::Ok,
+            ReleaseState::Prerelease => Role::Busy,
+            ReleaseState::Draft | ReleaseState::Unpublished | ReleaseState::Deleted => Role::Quiet,
+        };
+        Self { role, word: state.as_str() }
     }
 
     /// What a status says.

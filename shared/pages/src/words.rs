@@ -46,6 +46,21 @@ pub fn span(ms: u64) -> String {
     }
 }
 
+/// A long span of time from milliseconds, in its largest unit only: `12 min`, `3 h`, `9 d`; below a minute as [`span`].
+pub fn coarse(ms: u64) -> String {
+    match ms / 60_000 {
+        0 => span(ms),
+        minutes @ 1..60 => format!("{minutes} min"),
+        minutes @ 60..2_880 => format!("{} h", minutes / 60),
+        minutes => format!("{} d", minutes / 1_440),
+    }
+}
+
+/// A moment as a form's field for a time holds it: to the minute, UTC.
+pub fn field(at: Timestamp) -> String {
+    at.to_zoned(TimeZone::UTC).strftime("%Y-%m-%dT%H:%M").to_string()
+}
+
 /// The span from one moment to a later one in milliseconds; 0 when the later one is earlier.
 pub fn between(from: Timestamp, to: Timestamp) -> u64 {
     u64::try_from(to.duration_since(from).as_millis()).unwrap_or(0)
@@ -133,6 +148,8 @@ mod tests {
         ];
         assert_eq!(spans, written);
         assert_eq!(span(20 * 86_400_000), "20 d");
+        let coarsely = [8, 59_999, 60_000, 3_600_000, 172_799_999, 172_800_000, 9 * 86_400_000].map(coarse);
+        assert_eq!(coarsely, ["8 ms", "59 s", "1 min", "1 h", "47 h", "2 d", "9 d"]);
     }
 
     #[test]

@@ -5,20 +5,23 @@ use std::sync::Arc;
 use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
+use domain::error::PortError;
 use domain::event::EventStatus;
 use domain::ids::{EventId, EventType, Repository};
 use domain::query::{EventPage, EventQuery, LIMIT};
+use domain::trouble::RefusedStatus;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use jiff::Timestamp;
-use jiff::civil::DateTime;
-use jiff::tz::TimeZone;
 use lambda::http::problem::Problem;
 use pages::Shell;
 use pages::events::{Events, Filter, ROWS};
 
-use super::{page, trouble};
+use super::{moment, page, trouble, webhook_url};
 use crate::events::cursor_or;
-use crate::{Api, bad_request};
+use crate::{Api, bad_request, unavailable};
+
+/// The most refused statuses that are listed beside the events.
+const REFUSED: usize = 25;
 
 pub(super) async fn list(
     State(api): State<Arc<Api>>,
@@ -36,8 +39,23 @@ pub(super) async fn list(
         Err(error) => return trouble(shell, &cursor_or(&error)),
     };
     let code = if problems.is_empty() { StatusCode::OK } else { StatusCode::BAD_REQUEST };
-    let url = api.site.webhook_url.clone().unwrap_or_else(|| format!("https://{}/github", shell.host));
-    (code, page(&Events::new(shell, filter, problems, &found, cursor, url, now))).into_response()
+    let url = webhook_url(&api, &shell);
+    let refused = match refused(&api, &query, &filter).await {
+        Ok(refused) => refused,
+        Err(error) => return trouble(shell, &unavailable(&error)),
+    };
+    let events = Events::new(shell, filter, problems, &found, cursor, url, now);
+    (code, page(&events.with_refused(&refused, now))).into_response()
+}
+
+/// Statuses that need somebody stand on the first page of the events that do, when that is all that is asked for: they
+/// have a repository, but no index by it.
+async fn refused(api: &Api, query: &EventQuery, filter: &Filter) -> Result<Vec<RefusedStatus>, PortError> {
+    let only = filter.pairs().all(|(name, _)| matches!(name, "status" | "since" | "until"));
+    if query.status != Some(EventStatus::Errored) || query.cursor.is_some() || !only {
+        return Ok(Vec::new());
+    }
+    api.troubles.refused(REFUSED).await
 }
 
 /// How many events have come since one, up to a hundred: one small answer, asked for every few seconds.
@@ -153,9 +171,4 @@ pub(super) fn query(filter: &Filter, now: Timestamp) -> (EventQuery, Vec<String>
         problems.push("From must be before To.".to_owned());
     }
     (query, problems)
-}
-
-/// RFC 3339, or what a form's field for a time gives, which is in UTC here.
-fn moment(text: &str) -> Option<Timestamp> {
-    text.parse().ok().or_else(|| Some(text.parse::<DateTime>().ok()?.to_zoned(TimeZone::UTC).ok()?.timestamp()))
 }

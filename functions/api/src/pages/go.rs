@@ -7,7 +7,7 @@ use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use domain::error::PortError;
 use domain::ids::{EventId, Repository, Sha};
-use domain::query::EventQuery;
+use domain::query::{EventQuery, LIMIT, ReleaseQuery};
 use http::StatusCode;
 use lambda::http::problem::Problem;
 use pages::Shell;
@@ -29,7 +29,8 @@ pub(super) async fn find(
         Ok(Some(to)) => Redirect::to(&to).into_response(),
         Ok(None) => {
             let detail = "Nothing here goes by that. A delivery's GUID or its first 8 characters, a commit's sha or its \
-                          first 7, owner/repo, owner/repo#7 and owner/repo@sha are understood.";
+                          first 7, owner/repo, owner/repo#7, owner/repo@sha and the tag of one of the newest releases \
+                          are understood.";
             trouble(shell, &Problem::new(StatusCode::NOT_FOUND, "not-found", "No match", detail))
         }
         Err(error) => trouble(shell, &unavailable(&error)),
@@ -68,9 +69,27 @@ async fn place(api: &Api, asked: &str) -> Result<Option<String>, PortError> {
     if (7..=64).contains(&sha.len()) && sha.bytes().all(|b| b.is_ascii_hexdigit()) {
         let page = api.reader.events(&EventQuery { sha: Some(sha), ..all(api) }).await?;
         let commit = page.events.first().and_then(|event| event.repository.as_ref().zip(event.sha.as_ref()));
-        return Ok(commit.map(|(repository, sha)| format!("/commits/{repository}/{sha}")));
+        if let Some((repository, sha)) = commit {
+            return Ok(Some(format!("/commits/{repository}/{sha}")));
+        }
     }
-    Ok(None)
+    tag(api, asked).await
+}
+
+/// A tag of one of the newest hundred releases: to the list of its repository; to that of all when several have it.
+async fn tag(api: &Api, asked: &str) -> Result<Option<String>, PortError> {
+    if asked.is_empty() {
+        return Ok(None);
+    }
+    let newest = api.releases.releases(&ReleaseQuery { limit: LIMIT, ..ReleaseQuery::default() }).await?;
+    let mut found = newest.releases.iter().filter(|release| release.facts.tag.as_deref() == Some(asked));
+    Ok(found.next().map(|first| {
+        if found.all(|other| other.repository.same_as(&first.repository)) {
+            address("/releases", [("repository", first.repository.as_str())])
+        } else {
+            "/releases".to_owned()
+        }
+    }))
 }
 
 /// To the one event, or to the list of them; none when there is none among the newest thousand.

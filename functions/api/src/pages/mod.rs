@@ -7,6 +7,8 @@ mod event;
 mod events;
 mod form;
 mod go;
+mod overview;
+mod releases;
 mod replay;
 pub(crate) mod session;
 mod sign_in;
@@ -19,6 +21,9 @@ use axum::middleware::{self, Next};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 use lambda::http::problem::Problem;
 use pages::mark::Role;
 use pages::notice::{Help, Notice};
@@ -39,12 +44,15 @@ pub struct Site {
     pub github: Option<String>,
     /// Whether the pages are reached by https from elsewhere: then the session's cookie is for https only.
     pub https: bool,
+    /// Where refused deliveries are shown when this process does not count them: CloudWatch's dashboard.
+    pub dashboard: Option<String>,
 }
 
 impl Site {
     /// Behind API Gateway, where one host has everything and all of it is https.
-    pub fn on_aws() -> Self {
-        Self { place: "AWS", webhook_url: None, server: "your server".to_owned(), github: None, https: true }
+    pub fn on_aws(dashboard: Option<String>) -> Self {
+        let server = "your server".to_owned();
+        Self { place: "AWS", webhook_url: None, server, github: None, https: true, dashboard }
     }
 }
 
@@ -55,18 +63,19 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; i
 /// Routes of the pages.
 pub(crate) fn router(api: Arc<Api>) -> Router<Arc<Api>> {
     let read = Router::new()
+        .route("/", get(overview::show))
         .route("/events", get(events::list))
         .route("/events/head", get(events::head))
         .route("/events/replay", get(replay::ask))
         .route("/replays/{id}", get(replay::show).post(replay::go_on))
         .route("/events/{id}", get(event::show))
         .route("/events/{id}/replay", post(event::replay))
+        .route("/releases", get(releases::list))
         .route("/commits/{owner}/{repository}/{sha}", get(commit::show))
         .route("/dead-letters", get(dead_letters::show).post(dead_letters::redrive))
         .route("/go", get(go::find))
         .route_layer(middleware::from_fn_with_state(api, readers_only));
-    read.route("/", get(|| async { Redirect::to("/events") }))
-        .route("/help", get(help))
+    read.route("/help", get(help))
         .route("/sign-in", get(sign_in::ask).post(sign_in::sign_in))
         .route("/sign-out", post(sign_in::sign_out))
         .route("/assets/{name}", get(asset))
@@ -81,6 +90,16 @@ async fn reader(api: &Api, headers: &HeaderMap) -> Result<Shell, Problem> {
     }
     let csrf = session::csrf(api, session.as_ref()).await?;
     Ok(Shell { reader: true, signed_in: session.is_some(), csrf, ..stranger(api, headers) })
+}
+
+/// Where deliveries go.
+fn webhook_url(api: &Api, shell: &Shell) -> String {
+    api.site.webhook_url.clone().unwrap_or_else(|| format!("https://{}/github", shell.host))
+}
+
+/// RFC 3339, or what a form's field for a time gives, which is in UTC here.
+fn moment(text: &str) -> Option<Timestamp> {
+    text.parse().ok().or_else(|| Some(text.parse::<DateTime>().ok()?.to_zoned(TimeZone::UTC).ok()?.timestamp()))
 }
 
 /// What stands around a page for those who may not see the record.

@@ -28,6 +28,11 @@ impl Refusals {
         Self { since: clock.now(), clock, seen: Mutex::default() }
     }
 
+    /// Since when it counts.
+    pub fn since(&self) -> Timestamp {
+        self.since
+    }
+
     /// Each reason that was seen, how often, and when last.
     pub fn by_reason(&self) -> Vec<(Refusal, u64, Timestamp)> {
         let seen = *self.seen.lock().unwrap_or_else(PoisonError::into_inner);
