@@ -164,8 +164,6 @@ impl Gateway {
         let api_state = Arc::new(api::Api {
             reader: store.clone() as Arc<dyn EventReader>,
             releases: store.clone(),
-            hours: store.clone(),
-            troubles: store.clone(),
             bodies: bodies.clone() as Arc<dyn BodyReader>,
             statuses: Arc::new(statuses_queue.clone()),
             bus: Arc::new(queues.topic(&[FANOUT])?),

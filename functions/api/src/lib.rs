@@ -27,10 +27,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use axum::{Json, Router, middleware};
 use domain::error::PortError;
-use domain::ports::{
-    BodyReader, Clock, DeadLetters, EventBus, EventReader, HourReader, Ids, ReleaseReader, Secrets, StatusQueue,
-    TroubleReader,
-};
+use domain::ports::{BodyReader, Clock, DeadLetters, EventBus, EventReader, Ids, ReleaseReader, Secrets, StatusQueue};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use lambda::http::guard::{Hosts, guarded};
 use lambda::http::problem::Problem;
@@ -45,10 +42,6 @@ pub struct Api {
     pub reader: Arc<dyn EventReader>,
     /// Releases, out of the same record.
     pub releases: Arc<dyn ReleaseReader>,
-    /// What became of events, hour by hour, out of the same record.
-    pub hours: Arc<dyn HourReader>,
-    /// What needs somebody, out of the same record.
-    pub troubles: Arc<dyn TroubleReader>,
     /// Bodies that are not kept in the table.
     pub bodies: Arc<dyn BodyReader>,
     /// Where accepted statuses go.

@@ -6,7 +6,8 @@ use api::{Api, Site, settings, settings::Settings};
 use aws::dead_letters::{DeadLetterQueues, Urls};
 use aws::{client, s3::Bucket, sns::Topic, sqs::Statuses, ssm::Parameter};
 use domain::secrets::check_bearer;
-use lambda::{clock::SystemClock, http::guard::Hosts, ids::UuidIds, meter::Silent, secrets::Kept, telemetry};
+use lambda::telemetry::{self, invocation::watched};
+use lambda::{clock::SystemClock, http::guard::Hosts, ids::UuidIds, meter::Silent, secrets::Kept};
 
 #[tokio::main]
 #[expect(clippy::disallowed_methods, reason = "mains hand the environment to the settings")]
@@ -22,9 +23,7 @@ async fn main() -> Result<(), lambda_http::Error> {
     let store = Arc::new(store::Store::new(client::dynamodb(&config), settings.table, clock.clone()));
     let api = Api {
         reader: store.clone(),
-        releases: store.clone(),
-        hours: store.clone(),
-        troubles: store,
+        releases: store,
         bodies: Arc::new(Bucket::new(&config, settings.bodies_bucket)),
         statuses: Arc::new(Statuses::new(&config, settings.statuses_queue_url)),
         bus: Arc::new(Topic::new(&config, settings.topic_arn)),
@@ -37,6 +36,5 @@ async fn main() -> Result<(), lambda_http::Error> {
         ids: Arc::new(UuidIds::default()),
         site: Site::on_aws(settings.dashboard_url),
     };
-    lambda_http::run(telemetry::invocation::watched(api::router(Arc::new(api), Hosts::fronted()), Arc::new(Silent)))
-        .await
+    lambda_http::run(watched(api::router(Arc::new(api), Hosts::fronted()), Arc::new(Silent))).await
 }

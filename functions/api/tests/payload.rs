@@ -15,7 +15,6 @@ use domain::hours::Hour;
 use domain::ids::{BodyKey, EventId, EventType, Repository, Sha};
 use domain::ports::{
     BodyReader, DeadLetters, EventBus, EventReader, EventStory, HourReader, KeptBody, ReleaseReader, StatusQueue,
-    TroubleReader,
 };
 use domain::query::{EventPage, EventQuery, ReleasePage, ReleaseQuery, StatusPage};
 use domain::secrets::{FixedSecrets, Keyring};
@@ -49,6 +48,12 @@ impl BodyReader for World {
 
 #[async_trait]
 impl EventReader for World {
+    async fn needs_you(&self, _: Timestamp, _: usize) -> Result<Vec<Trouble>, PortError> {
+        Err(PortError::permanent("nobody asks"))
+    }
+    async fn refused_statuses(&self, _: usize) -> Result<Vec<RefusedStatus>, PortError> {
+        Err(PortError::permanent("nobody asks"))
+    }
     async fn events(&self, _: &EventQuery) -> Result<EventPage, PortError> {
         Ok(EventPage::default())
     }
@@ -100,18 +105,8 @@ impl StatusQueue for Nowhere {
 }
 
 #[async_trait]
-impl HourReader for Nowhere {
+impl HourReader for World {
     async fn hours(&self, _: Timestamp, _: usize) -> Result<Vec<Hour>, PortError> {
-        Err(PortError::permanent("nowhere"))
-    }
-}
-
-#[async_trait]
-impl TroubleReader for Nowhere {
-    async fn needs_you(&self, _: Timestamp, _: usize) -> Result<Vec<Trouble>, PortError> {
-        Err(PortError::permanent("nowhere"))
-    }
-    async fn refused(&self, _: usize) -> Result<Vec<RefusedStatus>, PortError> {
         Err(PortError::permanent("nowhere"))
     }
 }
@@ -160,8 +155,6 @@ async fn ask(path: &str, bytes: u64, addresses: bool) -> Response<Body> {
         site: api::Site::on_aws(None),
         reader: world.clone(),
         releases: Arc::new(Nowhere),
-        hours: Arc::new(Nowhere),
-        troubles: Arc::new(Nowhere),
         bodies: world,
         statuses: Arc::new(Nowhere),
         bus: Arc::new(Nowhere),

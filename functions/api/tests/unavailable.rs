@@ -13,7 +13,7 @@ use domain::error::PortError;
 use domain::hours::Hour;
 use domain::ids::{BodyKey, EventId, Repository, Sha};
 use domain::ports::{
-    BodyReader, DeadLetters, EventBus, EventReader, EventStory, HourReader, ReleaseReader, StatusQueue, TroubleReader,
+    BodyReader, DeadLetters, EventBus, EventReader, EventStory, HourReader, ReleaseReader, StatusQueue,
 };
 use domain::query::{EventPage, EventQuery, ReleasePage, ReleaseQuery, StatusPage};
 use domain::secrets::{FixedSecrets, Keyring};
@@ -71,6 +71,12 @@ impl DeadLetters for Down {
 
 #[async_trait]
 impl EventReader for Down {
+    async fn needs_you(&self, _: Timestamp, _: usize) -> Result<Vec<Trouble>, PortError> {
+        down()
+    }
+    async fn refused_statuses(&self, _: usize) -> Result<Vec<RefusedStatus>, PortError> {
+        down()
+    }
     async fn events(&self, _: &EventQuery) -> Result<EventPage, PortError> {
         down()
     }
@@ -93,16 +99,6 @@ impl HourReader for Down {
 }
 
 #[async_trait]
-impl TroubleReader for Down {
-    async fn needs_you(&self, _: Timestamp, _: usize) -> Result<Vec<Trouble>, PortError> {
-        down()
-    }
-    async fn refused(&self, _: usize) -> Result<Vec<RefusedStatus>, PortError> {
-        down()
-    }
-}
-
-#[async_trait]
 impl ReleaseReader for Down {
     async fn releases(&self, _: &ReleaseQuery) -> Result<ReleasePage, PortError> {
         down()
@@ -113,8 +109,6 @@ async fn ask(method: &str, path: &str, body: &str) -> Response<Body> {
     let api = Api {
         reader: Arc::new(Down),
         releases: Arc::new(Down),
-        hours: Arc::new(Down),
-        troubles: Arc::new(Down),
         bodies: Arc::new(Down),
         statuses: Arc::new(Down),
         bus: Arc::new(Down),

@@ -193,9 +193,7 @@ impl Stack {
         let writer = Writer::new(store.clone(), store.clone(), Arc::new(client), clock.clone(), written.clone());
         let answers = ::api::Api {
             reader: store.clone(),
-            releases: store.clone(),
-            hours: store.clone(),
-            troubles: store,
+            releases: store,
             bodies: shared.clone(),
             statuses: shared.clone(),
             bus: shared.clone(),

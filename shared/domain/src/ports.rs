@@ -381,7 +381,7 @@ pub struct EventStory {
 
 /// The table as the query API reads it (`dynamodb:Query`, `GetItem`).
 #[async_trait]
-pub trait EventReader: Send + Sync {
+pub trait EventReader: HourReader {
     /// One page of events, newest first.
     async fn events(&self, query: &EventQuery) -> Result<EventPage, PortError>;
     /// One event.
@@ -394,6 +394,13 @@ pub trait EventReader: Send + Sync {
         limit: usize,
         cursor: Option<&str>,
     ) -> Result<StatusPage, PortError>;
+    /// Errored events that were received since then, oldest first, and after them what [`Self::refused_statuses`] gives;
+    /// at most `limit` together, at most 100.
+    async fn needs_you(&self, since: Timestamp, limit: usize) -> Result<Vec<Trouble>, PortError>;
+
+    /// Contexts whose newest word GitHub refused, oldest first; at most `limit`, at most 100.
+    async fn refused_statuses(&self, limit: usize) -> Result<Vec<RefusedStatus>, PortError>;
+
     /// Whether the table answers at all, for `/health`.
     async fn ping(&self) -> Result<(), PortError>;
 }
@@ -411,15 +418,4 @@ pub trait HourReader: Send + Sync {
     /// The newest hours in which anything was counted, up to that moment's own, oldest first; at most `hours` of them,
     /// at most 1,000. However old they are: none at all means that nothing has been counted in 90 days.
     async fn hours(&self, until: Timestamp, hours: usize) -> Result<Vec<Hour>, PortError>;
-}
-
-/// What needs somebody, as the pages read it (`dynamodb:Query` on an index).
-#[async_trait]
-pub trait TroubleReader: Send + Sync {
-    /// Errored events that were received since then, oldest first, and after them what [`Self::refused`] gives; at most
-    /// `limit` together, at most 100.
-    async fn needs_you(&self, since: Timestamp, limit: usize) -> Result<Vec<Trouble>, PortError>;
-
-    /// Contexts whose newest word GitHub refused, oldest first; at most `limit`, at most 100.
-    async fn refused(&self, limit: usize) -> Result<Vec<RefusedStatus>, PortError>;
 }

@@ -6,6 +6,7 @@ use domain::ids::{EventId, Repository, Sha, StatusId};
 use domain::ports::{EventReader, EventStory};
 use domain::query::{EventPage, EventQuery, KEYS_PER_PAGE, LIMIT, StatusPage};
 use domain::statuses::row::StatusRow;
+use domain::trouble::{RefusedStatus, Trouble};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -91,6 +92,14 @@ impl EventReader for Store {
         };
         let next_cursor = next.map(|position| cursor::seal(&list, position)).transpose()?;
         Ok(StatusPage { statuses: rows, next_cursor })
+    }
+
+    async fn needs_you(&self, since: Timestamp, limit: usize) -> Result<Vec<Trouble>, PortError> {
+        self.list_troubles(since, limit).await
+    }
+
+    async fn refused_statuses(&self, limit: usize) -> Result<Vec<RefusedStatus>, PortError> {
+        self.list_refused(limit).await
     }
 
     async fn ping(&self) -> Result<(), PortError> {

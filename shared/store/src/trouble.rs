@@ -1,9 +1,7 @@
 //! What needs somebody: errored events, and behind them what GitHub refused, in one partition of one index.
 
-use async_trait::async_trait;
 use domain::error::PortError;
 use domain::event::EventStatus;
-use domain::ports::TroubleReader;
 use domain::query::LIMIT;
 use domain::trouble::{RefusedStatus, Trouble};
 use jiff::Timestamp;
@@ -15,9 +13,8 @@ use crate::read::readable;
 use crate::table::{Asked, Terms};
 use crate::{event, head};
 
-#[async_trait]
-impl TroubleReader for Store {
-    async fn needs_you(&self, since: Timestamp, limit: usize) -> Result<Vec<Trouble>, PortError> {
+impl Store {
+    pub(crate) async fn list_troubles(&self, since: Timestamp, limit: usize) -> Result<Vec<Trouble>, PortError> {
         let rows = self.errored_from(&keys::moment(since), limit).await?;
         let read = |row: &Item| {
             let at = Row(row).need(AT, as_text);
@@ -38,13 +35,11 @@ impl TroubleReader for Store {
         Ok(found.into_iter().filter(is_errored).collect())
     }
 
-    async fn refused(&self, limit: usize) -> Result<Vec<RefusedStatus>, PortError> {
+    pub(crate) async fn list_refused(&self, limit: usize) -> Result<Vec<RefusedStatus>, PortError> {
         let rows = self.errored_from(REFUSED, limit).await?;
         Ok(readable(&rows, |row| self.is_alive(row).then(|| head::refused_status(row))))
     }
-}
 
-impl Store {
     async fn errored_from(&self, at: &str, limit: usize) -> Result<Vec<Item>, PortError> {
         let mut terms = Terms::default();
         let condition = format!(

@@ -55,7 +55,7 @@ async fn refused(api: &Api, query: &EventQuery, filter: &Filter) -> Result<Vec<R
     if query.status != Some(EventStatus::Errored) || query.cursor.is_some() || !only {
         return Ok(Vec::new());
     }
-    api.troubles.refused(REFUSED).await
+    api.reader.refused_statuses(REFUSED).await
 }
 
 /// How many events have come since one, up to a hundred: one small answer, asked for every few seconds.

@@ -50,9 +50,9 @@ async fn overview(api: &Api, shell: &Shell, hours: u64) -> Result<Overview, Port
     let newest = ReleaseQuery { limit: RELEASES, ..ReleaseQuery::default() };
     let letters = DeadLetterQueue::ALL.map(|queue| async move { Ok((queue, api.dead_letters.count(queue).await?)) });
     let (counts, waiting, troubles, releases, dead_letters) = futures_util::try_join!(
-        api.hours.hours(now, usize::try_from(hours).unwrap_or(usize::MAX)),
+        api.reader.hours(now, usize::try_from(hours).unwrap_or(usize::MAX)),
         api.reader.events(&waiting),
-        api.troubles.needs_you(since(hours, now), COUNTED + 1),
+        api.reader.needs_you(since(hours, now), COUNTED + 1),
         api.releases.releases(&newest),
         try_join_all(letters),
     )?;

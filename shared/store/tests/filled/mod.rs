@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use domain::event::EventStatus;
 use domain::hours::Counted;
 use domain::ids::EventType;
-use domain::ports::{EventLog, EventReader, HourReader, ReleaseReader, TroubleReader};
+use domain::ports::{EventLog, EventReader, HourReader, ReleaseReader};
 use domain::query::{EventQuery, ReleaseQuery};
 use domain::release::{ReleaseEvent, ReleaseFacts};
 use domain::run::Outcome;

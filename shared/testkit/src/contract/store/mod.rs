@@ -20,7 +20,7 @@ use domain::error::PortError;
 use domain::ids::EventId;
 use domain::ports::{
     Clock, EventLog, EventReader, EventStory, HourLog, HourReader, PauseLog, ReleaseLog, ReleaseReader, ServerLog,
-    StatusLog, TroubleReader,
+    StatusLog,
 };
 use domain::query::{EventPage, EventQuery};
 use jiff::Timestamp;
@@ -42,8 +42,6 @@ pub struct Table {
     pub hours: Arc<dyn HourLog>,
     /// Counts, as the pages read them.
     pub hour_reader: Arc<dyn HourReader>,
-    /// What needs somebody, as the pages read it.
-    pub troubles: Arc<dyn TroubleReader>,
     /// Statuses and heads.
     pub statuses: Arc<dyn StatusLog>,
     /// The user's server.
@@ -64,7 +62,7 @@ impl Table {
     pub fn of<S>(store: S, clock: Arc<ManualClock>) -> Self
     where
         S: EventLog + EventReader + StatusLog + ServerLog + PauseLog,
-        S: ReleaseLog + ReleaseReader + HourLog + HourReader + TroubleReader + 'static,
+        S: ReleaseLog + ReleaseReader + HourLog + HourReader + 'static,
     {
         let store = Arc::new(store);
         Self {
@@ -74,7 +72,6 @@ impl Table {
             release_reader: store.clone(),
             hours: store.clone(),
             hour_reader: store.clone(),
-            troubles: store.clone(),
             statuses: store.clone(),
             servers: store.clone(),
             pauses: store,

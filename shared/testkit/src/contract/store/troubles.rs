@@ -33,7 +33,7 @@ async fn refuse(table: &Table, context: &str, at: Timestamp) -> (Head, RefusedSt
 }
 
 async fn named(table: &Table, since: Timestamp, limit: usize) -> Vec<String> {
-    let troubles = table.troubles.needs_you(since, limit).await.unwrap();
+    let troubles = table.reader.needs_you(since, limit).await.unwrap();
     let name = |trouble| match trouble {
         Trouble::Event(event) => event.id.to_string(),
         Trouble::Status(status) => status.refused.context,
@@ -44,7 +44,7 @@ async fn named(table: &Table, since: Timestamp, limit: usize) -> Vec<String> {
 /// Events of the time that is asked for; statuses as long as they do.
 pub async fn what_needs_somebody_comes_oldest_first_and_events_before_statuses(table: Table) {
     let at = |hours: i64| table.now() - SignedDuration::from_hours(hours);
-    assert_eq!(table.troubles.needs_you(Timestamp::MIN, 100).await.unwrap(), []);
+    assert_eq!(table.reader.needs_you(Timestamp::MIN, 100).await.unwrap(), []);
     let mut ids = Vec::new();
     for (n, hours) in [(1, 50), (2, 3), (3, 1)] {
         ids.push(errored(&table, n, at(hours)).await.to_string());
@@ -56,8 +56,8 @@ pub async fn what_needs_somebody_comes_oldest_first_and_events_before_statuses(t
     assert_eq!(named(&table, Timestamp::MIN, 100).await, all);
     assert_eq!(named(&table, at(3), 100).await, all[1..], "of that very moment, and every status");
     assert_eq!(named(&table, at(3), 3).await, all[1..4]);
-    assert_eq!(table.troubles.refused(100).await.unwrap(), [build.clone(), lint]);
-    assert_eq!(table.troubles.refused(1).await.unwrap(), [build]);
+    assert_eq!(table.reader.refused_statuses(100).await.unwrap(), [build.clone(), lint]);
+    assert_eq!(table.reader.refused_statuses(1).await.unwrap(), [build]);
     let errored = domain::query::EventQuery { status: Some(EventStatus::Errored), ..table.everything() };
     assert_eq!(table.ids(&errored).await.len(), 3, "statuses stand in no list of events");
     assert_eq!(table.ids(&table.everything()).await.len(), 4);
@@ -72,7 +72,7 @@ pub async fn what_needs_somebody_does_so_only_until_it_is_done(table: Table) {
 
     let again = Head { intent: None, ..head.clone() }.without_intent();
     assert!(table.statuses.save_head(&key("build"), &again).await.unwrap());
-    assert_eq!(table.troubles.refused(9).await.unwrap(), [status], "nothing has been written yet");
+    assert_eq!(table.reader.refused_statuses(9).await.unwrap(), [status], "nothing has been written yet");
     let written = Written {
         id: domain::ids::StatusId::parse("one").unwrap(),
         run: None,
@@ -90,11 +90,11 @@ pub async fn what_needs_somebody_does_so_only_until_it_is_done(table: Table) {
     begin(&table, &event, &mut run).await;
     run.finish(EventStatus::Processed, None, table.now());
     save(&table, &mut run).await;
-    assert_eq!(table.troubles.needs_you(Timestamp::MIN, 100).await.unwrap(), []);
+    assert_eq!(table.reader.needs_you(Timestamp::MIN, 100).await.unwrap(), []);
 
     errored(&table, 2, table.now()).await;
     refuse(&table, "build", table.now()).await;
     table.clock.advance(90 * 86_400);
-    assert_eq!(table.troubles.needs_you(Timestamp::MIN, 100).await.unwrap(), []);
-    assert_eq!(table.troubles.refused(9).await.unwrap(), []);
+    assert_eq!(table.reader.needs_you(Timestamp::MIN, 100).await.unwrap(), []);
+    assert_eq!(table.reader.refused_statuses(9).await.unwrap(), []);
 }
