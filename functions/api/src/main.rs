@@ -7,7 +7,7 @@ use aws::dead_letters::{DeadLetterQueues, Urls};
 use aws::{client, s3::Bucket, sns::Topic, sqs::Statuses, ssm::Parameter};
 use domain::secrets::check_bearer;
 use lambda::telemetry::{self, invocation::watched};
-use lambda::{clock::SystemClock, http::guard::Hosts, ids::UuidIds, meter::Silent, secrets::Kept};
+use lambda::{clock::SystemClock, http::guard::Hosts, ids::UuidIds, meter::Silent, secrets::Kept, start::prepare};
 
 #[tokio::main]
 #[expect(clippy::disallowed_methods, reason = "mains hand the environment to the settings")]
@@ -17,10 +17,10 @@ async fn main() -> Result<(), lambda_http::Error> {
     let (config, clock) = (client::config(Duration::from_secs(8)).await, Arc::new(SystemClock));
     let signer = Kept::new(Parameter::new(&config, settings.callback_secret_parameter), clock.clone());
     let key = Kept::new(Parameter::new(&config, settings.api_key_parameter), clock.clone()).checked(check_bearer);
-    tokio::join!(signer.fetch(), key.fetch());
+    let store = Arc::new(store::Store::new(client::dynamodb(&config), settings.table, clock.clone()));
+    prepare(&SystemClock, async { tokio::join!(signer.fetch(), key.fetch(), store.warm()) }).await;
     let settings::DeadLetterUrls { events, fanout, statuses, fanout_queue } = settings.dead_letters;
     let dead = Urls { events, fanout, statuses, fanout_queue, statuses_queue: settings.statuses_queue_url.clone() };
-    let store = Arc::new(store::Store::new(client::dynamodb(&config), settings.table, clock.clone()));
     let api = Api {
         reader: store.clone(),
         releases: store,

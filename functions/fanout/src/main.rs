@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use aws::{client, s3::Bucket, sqs::Consumer, sqs::Statuses, ssm::Parameter};
 use fanout::{CallBack, Fanout, Ports, settings::Settings};
-use lambda::{clock::SystemClock, meter::emf::Emf, secrets::Kept, sqs::run_sqs, telemetry};
+use lambda::{clock::SystemClock, meter::emf::Emf, secrets::Kept, sqs::run_sqs, start::prepare, telemetry};
 use store::Store;
 
 #[tokio::main]
@@ -18,7 +18,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let signer = Kept::new(Parameter::new(&config, settings.your_server_secret_parameter), clock.clone());
     let signer = signer.checked(domain::webhook::check_secret);
     let tokens = Kept::new(Parameter::new(&config, settings.callback_secret_parameter), clock.clone());
-    tokio::join!(signer.fetch(), tokens.fetch());
+    prepare(&SystemClock, async { tokio::join!(signer.fetch(), tokens.fetch(), store.warm()) }).await;
     let ports = Ports {
         log: store.clone(),
         releases: store.clone(),

@@ -6,7 +6,7 @@ use aws::{client, s3::Bucket, sns::Topic, ssm::Parameter};
 use axum::middleware::map_request;
 use ingest::{Ingest, front::public_base, settings::Settings};
 use lambda::telemetry::{self, invocation::watched};
-use lambda::{clock::SystemClock, http::guard::Hosts, ids::UuidIds, meter::emf::Emf, secrets::Kept};
+use lambda::{clock::SystemClock, http::guard::Hosts, ids::UuidIds, meter::emf::Emf, secrets::Kept, start::prepare};
 
 #[tokio::main]
 #[expect(clippy::disallowed_methods, reason = "mains hand the environment to the settings")]
@@ -17,10 +17,11 @@ async fn main() -> Result<(), lambda_http::Error> {
     let config = client::config(Duration::from_secs(8)).await;
     let meter = Arc::new(Emf::new(settings.metrics_namespace, Arc::new(SystemClock)));
     let secrets = Kept::new(Parameter::new(&config, settings.secret_parameter), Arc::new(SystemClock));
-    secrets.fetch().await;
+    let topic = Topic::new(&config, settings.topic_arn);
+    prepare(&SystemClock, async { tokio::join!(secrets.fetch(), topic.warm()) }).await;
     let ingest = Ingest {
         secrets: Arc::new(secrets),
-        bus: Arc::new(Topic::new(&config, settings.topic_arn)),
+        bus: Arc::new(topic),
         bodies: Arc::new(Bucket::new(&config, settings.bodies_bucket)),
         clock: Arc::new(SystemClock),
         ids: Arc::new(UuidIds::default()),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use aws::{client, sqs::Consumer, ssm::Parameter};
 use domain::secrets::check_bearer;
 use github::{Github, Tokens};
-use lambda::{clock::SystemClock, meter::emf::Emf, secrets::Kept, sqs::run_sqs, telemetry};
+use lambda::{clock::SystemClock, meter::emf::Emf, secrets::Kept, sqs::run_sqs, start::prepare, telemetry};
 use status::{Writer, settings::Settings};
 use store::Store;
 
@@ -23,10 +23,13 @@ async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let github = Github::new(&settings.github_api_url, tokens, clock.clone())?;
     let store = Arc::new(Store::new(client::dynamodb(&config), settings.table, clock.clone()));
     let meter = Arc::new(Emf::new(settings.metrics_namespace, clock.clone()));
-    let writer = Writer::new(store.clone(), store, Arc::new(github), clock.clone(), meter.clone());
+    let writer = Writer::new(store.clone(), store.clone(), Arc::new(github), clock.clone(), meter.clone());
     let inbox = Consumer::new(&config, settings.queue_url, settings.dead_letter_queue_url, clock.clone());
-    if let Some(token) = token {
-        token.fetch().await;
-    }
+    let read = async {
+        if let Some(token) = &token {
+            token.fetch().await;
+        }
+    };
+    prepare(&SystemClock, async { tokio::join!(read, store.warm()) }).await;
     run_sqs(Arc::new(writer), Arc::new(inbox), clock, meter).await
 }

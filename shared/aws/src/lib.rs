@@ -12,3 +12,4 @@ pub mod ssm;
 mod failure;
 #[cfg(test)]
 mod standin;
+mod warm;

@@ -3,6 +3,9 @@
 use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_sdk_sns::Client;
+use aws_sdk_sns::config::Config;
+use aws_sdk_sns::config::retry::RetryConfig;
+use aws_sdk_sns::error::SdkError;
 use aws_sdk_sns::types::MessageAttributeValue;
 use domain::envelope::Attributes;
 use domain::error::PortError;
@@ -10,6 +13,7 @@ use domain::ports::EventBus;
 use domain::queue;
 
 use crate::failure::failed;
+use crate::warm::OnlyConnect;
 
 /// Attributes are for other teams' filters, and raw delivery to a queue takes at most ten: more would be lost
 /// (Amazon SNS: "Message attributes").
@@ -25,6 +29,17 @@ impl Topic {
     /// The topic with this ARN.
     pub fn new(config: &SdkConfig, arn: impl Into<String>) -> Self {
         Self { client: Client::new(config), arn: arn.into() }
+    }
+
+    /// Opens the connection, so that the first event finds it there. Publishes nothing and asks nobody who it is.
+    pub async fn warm(&self) {
+        let once = Config::builder().retry_config(RetryConfig::disabled());
+        // Without a message: SNS would refuse it if it ever saw this.
+        let nothing = self.client.publish().topic_arn(&self.arn).message("");
+        let connected = nothing.customize().config_override(once).interceptor(OnlyConnect).send().await;
+        if let Err(SdkError::DispatchFailure(_) | SdkError::TimeoutError(_)) = connected {
+            tracing::warn!("the topic could not be reached at the start");
+        }
     }
 }
 
@@ -64,6 +79,8 @@ fn check(body: &str, attributes: &Attributes) -> Result<(), PortError> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::standin::Standin;
 
@@ -114,5 +131,25 @@ mod tests {
             |n| ["a", "b", "c", "d", "e", "f", "g"].into_iter().take(n).map(|name| (name, "x".to_owned())).collect();
         assert!(check("x", &many(6)).is_ok());
         assert!(check("x", &many(7)).is_err());
+    }
+
+    #[tokio::test]
+    async fn warming_opens_the_connection_that_the_first_event_uses_and_publishes_nothing() {
+        let (aws, config) = Standin::start([(302, ""), (200, TAKEN)]).await;
+        let topic = Topic::new(&config, ARN);
+        topic.warm().await;
+        let [(method, path, body)] = &aws.asked()[..] else { panic!("{:?}", aws.asked()) };
+        assert_eq!((method.as_str(), path.as_str(), body.len()), ("GET", "/", 0));
+        assert!(!aws.headers().contains("authorization"), "{}", aws.headers());
+        topic.publish("{}", &Attributes::new()).await.unwrap();
+        assert_eq!((aws.asked().len(), aws.connections()), (2, 1));
+    }
+
+    #[tokio::test]
+    async fn a_topic_that_is_not_there_is_asked_once_and_no_reason_not_to_start() {
+        let (aws, config) = Standin::start([(503, ""), (200, "")]).await;
+        let often = RetryConfig::standard().with_max_attempts(3).with_initial_backoff(Duration::from_millis(1));
+        Topic::new(&config.into_builder().retry_config(often).build(), ARN).warm().await;
+        assert_eq!(aws.asked().len(), 1);
     }
 }

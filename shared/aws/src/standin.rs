@@ -1,6 +1,7 @@
 //! An AWS that answers what a test tells it to and remembers what it was asked.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use aws_config::retry::RetryConfig;
@@ -9,7 +10,8 @@ use aws_sdk_sqs::config::{Credentials, SharedCredentialsProvider};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{Method, StatusCode, Uri};
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use axum::serve::ListenerExt;
 
 /// One request: method, path, body.
 pub(crate) type Asked = (Method, String, Bytes);
@@ -18,6 +20,8 @@ pub(crate) type Asked = (Method, String, Bytes);
 pub(crate) struct Standin {
     asked: Arc<Mutex<Vec<Asked>>>,
     answers: Arc<Mutex<VecDeque<(u16, String)>>>,
+    headers: Arc<Mutex<String>>,
+    connections: Arc<AtomicUsize>,
 }
 
 impl Standin {
@@ -27,6 +31,10 @@ impl Standin {
         standin.answers.lock().unwrap().extend(answers.into_iter().map(|(status, body)| (status, body.into())));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
+        let connections = standin.connections.clone();
+        let listener = listener.tap_io(move |_| {
+            connections.fetch_add(1, Ordering::SeqCst);
+        });
         let router = Router::new().fallback(answer).with_state(standin.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
         let config = SdkConfig::builder()
@@ -45,13 +53,30 @@ impl Standin {
         self.asked.lock().unwrap().clone()
     }
 
+    /// The header names of the request that came last.
+    pub(crate) fn headers(&self) -> String {
+        self.headers.lock().unwrap().clone()
+    }
+
+    /// How many connections there have been.
+    pub(crate) fn connections(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
+    }
+
     /// The JSON bodies asked so far.
     pub(crate) fn json(&self) -> Vec<serde_json::Value> {
         self.asked().iter().map(|(_, _, body)| serde_json::from_slice(body).unwrap()).collect()
     }
 }
 
-async fn answer(State(standin): State<Standin>, method: Method, uri: Uri, body: Bytes) -> (StatusCode, String) {
+async fn answer(
+    State(standin): State<Standin>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> (StatusCode, String) {
+    *standin.headers.lock().unwrap() = format!("{:?}", headers.keys().collect::<Vec<_>>());
     standin.asked.lock().unwrap().push((method, uri.path().to_owned(), body));
     let (status, body) = standin.answers.lock().unwrap().pop_front().unwrap_or((500, String::new()));
     (StatusCode::from_u16(status).unwrap(), body)

@@ -10,4 +10,5 @@ pub mod meter;
 pub mod secrets;
 pub mod settings;
 pub mod sqs;
+pub mod start;
 pub mod telemetry;

@@ -56,6 +56,13 @@ impl Store {
         Self { client, table: table.into(), clock, retention: RETENTION, counting: Arc::default() }
     }
 
+    /// Opens the connection, so that the first message finds it there: looks for a row that nobody writes.
+    pub async fn warm(&self) {
+        if let Err(error) = self.look().await {
+            tracing::warn!(%error, "the table could not be read at the start");
+        }
+    }
+
     /// The same, keeping rows for another time. Rows that are there keep the end they were given.
     #[must_use]
     pub fn keeping(mut self, retention: SignedDuration) -> Self {

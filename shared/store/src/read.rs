@@ -103,6 +103,13 @@ impl EventReader for Store {
     }
 
     async fn ping(&self) -> Result<(), PortError> {
+        self.look().await
+    }
+}
+
+impl Store {
+    /// Whether the table answers: a look for a row that nobody writes.
+    pub(crate) async fn look(&self) -> Result<(), PortError> {
         let key = Key { pk: "ping".to_owned(), sk: "ping".to_owned() };
         let call = self.client.get_item().table_name(&self.table).set_key(Some(row_key(&key)));
         call.send().await.map(drop).map_err(|failure| failed("GetItem ping", &failure))
