@@ -80,6 +80,14 @@ fn stories() -> Vec<Named> {
             })));
         )* };
     }
+    macro_rules! dead_letters_case {
+        (; [$($case:ident,)*]) => { $(
+            all.push((concat!("dead letters contract::", stringify!($case)), |stack| Box::pin(async move {
+                let queues = contracts::dead_letters::fresh(&stack).await;
+                testkit::contract::queue::dead::$case(&queues).await;
+            })));
+        )* };
+    }
     macro_rules! store_case {
         (; $file:ident: [$($case:ident,)*]) => { $(
             all.push((concat!("store contract::", stringify!($file), "::", stringify!($case)), |stack| Box::pin(async move {
@@ -104,6 +112,11 @@ fn stories() -> Vec<Named> {
         a_killed_writer_writes_nothing_twice,
         a_message_that_kills_its_function_is_set_aside,
     ] }
+    own! { stories operator: [
+        what_was_set_aside_is_listed_and_redriven,
+        replays_go_through_the_topic,
+        pages_are_served_to_whoever_has_the_key,
+    ] }
     own! { stories secrets: [
         a_rotation_under_load_loses_no_delivery,
         forged_deliveries_do_not_hammer_the_parameter_store,
@@ -119,6 +132,7 @@ fn stories() -> Vec<Named> {
         the_parameter_holds_one_secret_or_several,
     ] }
     testkit::every_queue_case!(queue_case);
+    testkit::every_dead_letters_case!(dead_letters_case);
     testkit::every_store_case!(store_case);
     all
 }

@@ -64,7 +64,8 @@ hookyard secrets rotate github-secret\n  \
 hookyard secrets rotate server-secret --keep 7d --out new-server-secret\n  \
 hookyard secrets rotate github-token --prompt\n\n\
 Needs the AWS command line, and a user who may ssm:GetParameter and ssm:PutParameter.\n\
-Keep a call-back secret for as long as its tokens live (HOOKYARD_CALLBACK_TTL, 24h).")]
+Keep a call-back secret an hour longer than its tokens live (HOOKYARD_CALLBACK_TTL, 24h): for five minutes more\n\
+tokens may be signed with it.")]
     Rotate(Rotate),
 }
 
@@ -81,9 +82,9 @@ struct Set {
 struct Rotate {
     #[command(flatten)]
     common: Common,
-    /// How long the present secret stays good, such as 30m, 24h or 7d
-    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = keep)]
-    keep: Duration,
+    /// How long the present secret stays good, such as 30m, 24h or 7d [default: 24h; callback-secret: 25h]
+    #[arg(long, value_name = "TIME", value_parser = keep)]
+    keep: Option<Duration>,
 }
 
 #[derive(Debug, Args)]
@@ -106,7 +107,7 @@ struct Common {
     /// Print a new secret to standard output instead
     #[arg(long)]
     show: bool,
-    /// KMS key of the parameter [default: the account's own, alias/aws/ssm]
+    /// KMS key of the parameter, each time it is written [default: the account's own, alias/aws/ssm]
     #[arg(long, value_name = "KEY")]
     key_id: Option<String>,
     #[command(flatten)]
@@ -173,7 +174,8 @@ impl Rotate {
         if current.is_some_and(|current| current.expose_secret() == new.expose_secret()) {
             return Err(Failure::usage("the new secret is the present one", "give another, or leave it as it is"));
         }
-        let until = SignedDuration::try_from(self.keep).ok().and_then(|keep| now.checked_add(keep).ok());
+        let keep = self.keep.unwrap_or_else(|| target.purpose.kept());
+        let until = SignedDuration::try_from(keep).ok().and_then(|keep| now.checked_add(keep).ok());
         let until = until.ok_or_else(|| Failure::usage("--keep is too long", "give days, such as 7d"))?;
         let list = match target.purpose {
             // Whoever writes uses the first one only.

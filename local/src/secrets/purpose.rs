@@ -1,5 +1,7 @@
 //! What each secret is for: how it is made, what it may look like, and who else has to know it.
 
+use std::time::Duration;
+
 use domain::secrets::check_bearer;
 use domain::webhook;
 
@@ -70,6 +72,15 @@ impl Purpose {
     /// Its own name, for files.
     pub(crate) fn name(self) -> &'static str {
         NAMES.iter().find(|(_, purpose)| *purpose == self).map_or("secret", |(name, _)| name)
+    }
+
+    /// How long the present one stays good beside a new one, where nobody says it. Call-back tokens live for 24 h by
+    /// default, and a function that has not read the new secret yet mints some more with this one.
+    pub(crate) fn kept(self) -> Duration {
+        match self {
+            Self::CallbackSecret => Duration::from_hours(25),
+            _ => Duration::from_hours(24),
+        }
     }
 
     /// A new secret of these random bytes; none for what only somebody else can make.

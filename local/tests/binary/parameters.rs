@@ -256,6 +256,17 @@ fn a_rotation_keeps_the_present_secret_for_a_while() {
 }
 
 #[test]
+fn a_call_back_secret_outlives_the_tokens_that_are_signed_with_it() {
+    let desk = Desk::new();
+    desk.holds("SecureString", "the-one-so-far", 7);
+    let before = SystemClock.now();
+    desk.secrets(&["rotate", "callback-secret"]).run().with(0);
+    let list: Vec<Value> = serde_json::from_str(desk.input()["Value"].as_str().unwrap()).unwrap();
+    let until: Timestamp = list[1]["until"].as_str().unwrap().parse().unwrap();
+    assert!(until >= before.checked_add(SignedDuration::from_hours(25)).unwrap(), "{until}");
+}
+
+#[test]
 fn of_githubs_token_only_the_new_one_is_kept() {
     let desk = Desk::new();
     desk.holds("SecureString", "ghp_old", 7);

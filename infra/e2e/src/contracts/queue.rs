@@ -42,26 +42,30 @@ pub async fn fifo(stack: &Stack) -> Emulated {
 
 async fn fresh(stack: &Stack, fifo: bool) -> Emulated {
     let client = Client::new(&stack.config);
-    let create = |name: String| {
-        let name = if fifo { format!("{name}.fifo") } else { name };
-        let mut request = client.create_queue().queue_name(name);
-        if fifo {
-            for (attribute, value) in [
-                (QueueAttributeName::FifoQueue, "true"),
-                (QueueAttributeName::ContentBasedDeduplication, "false"),
-                (QueueAttributeName::DeduplicationScope, "messageGroup"),
-                (QueueAttributeName::FifoThroughputLimit, "perMessageGroupId"),
-            ] {
-                request = request.attributes(attribute, value);
-            }
-        }
-        async move { request.send().await.unwrap().queue_url.unwrap() }
-    };
-    let (queue, dead_letters) = (create(stack.unique("queue")).await, create(stack.unique("dead")).await);
+    let (queue, dead_letters) = (create(stack, "queue", fifo).await, create(stack, "dead", fifo).await);
     let clock = stack.clockwork();
     // It only turns times into spans, so the clock of this machine will do.
     let consumer = Consumer::new(&stack.config, queue.clone(), dead_letters.clone(), Arc::new(SystemClock));
     Emulated { client, consumer, queue, dead_letters, fifo, clock }
+}
+
+/// A new queue with a name of its own; its URL.
+pub(super) async fn create(stack: &Stack, name: &str, fifo: bool) -> String {
+    let name = stack.unique(name);
+    let request = Client::new(&stack.config).create_queue();
+    if !fifo {
+        return request.queue_name(name).send().await.unwrap().queue_url.unwrap();
+    }
+    let request = request.queue_name(format!("{name}.fifo"));
+    let request = [
+        (QueueAttributeName::FifoQueue, "true"),
+        (QueueAttributeName::ContentBasedDeduplication, "false"),
+        (QueueAttributeName::DeduplicationScope, "messageGroup"),
+        (QueueAttributeName::FifoThroughputLimit, "perMessageGroupId"),
+    ]
+    .into_iter()
+    .fold(request, |request, (attribute, value)| request.attributes(attribute, value));
+    request.send().await.unwrap().queue_url.unwrap()
 }
 
 impl Emulated {
@@ -183,7 +187,7 @@ impl QueueUnderTest for Emulated {
     }
 }
 
-fn read(message: aws_sdk_sqs::types::Message) -> Message {
+pub(super) fn read(message: aws_sdk_sqs::types::Message) -> Message {
     let attributes = message.attributes.unwrap_or_default();
     Message {
         id: message.message_id.unwrap(),

@@ -15,7 +15,7 @@ use crate::stack::Stack;
 const SHA: &str = "2379487d2de746adadf6da04e1309e640529de11";
 
 /// Longer than the queue of fanout hides a message, in seconds (`template.yaml`).
-const HIDDEN: i64 = 190;
+pub(super) const HIDDEN: i64 = 190;
 
 /// A message as ingest would publish it.
 fn envelope(yard: &Yard, n: usize) -> String {

@@ -136,16 +136,36 @@ pub async fn an_empty_queue_has_nothing_to_send_back(queues: &dyn DeadLettersUnd
     }
 }
 
+/// Hands every function of the suite to a macro, behind whatever else it is to be handed:
+/// `$each! { …; [function, function,] }`.
+#[macro_export]
+macro_rules! every_dead_letters_case {
+    ($each:path $(, $more:tt)*) => {
+        $each! { $($more)*; [
+            a_look_tells_all_and_takes_nothing,
+            a_look_keeps_to_its_limit,
+            all_go_back_in_portions,
+            chosen_ones_go_back,
+            set_aside_again_it_has_another_id,
+            a_group_goes_back_in_order,
+            an_empty_queue_has_nothing_to_send_back,
+        ] }
+    };
+}
+
 /// Makes a test of each function of the suite. The argument is an expression that makes a future of fresh queues.
 #[macro_export]
 macro_rules! dead_letters_contract {
     ($fresh:expr) => {
-        $crate::dead_letters_contract!(@each $fresh;
-            a_look_tells_all_and_takes_nothing, a_look_keeps_to_its_limit, all_go_back_in_portions,
-            chosen_ones_go_back, set_aside_again_it_has_another_id, a_group_goes_back_in_order,
-            an_empty_queue_has_nothing_to_send_back);
+        $crate::every_dead_letters_case!($crate::dead_letters_contract_tests, { $fresh });
     };
-    (@each $fresh:expr; $($name:ident),+) => {
+}
+
+/// What [`dead_letters_contract`](crate::dead_letters_contract) makes of the suite.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! dead_letters_contract_tests {
+    ($fresh:block; [$($name:ident,)+]) => {
         $(
             #[tokio::test]
             async fn $name() {
