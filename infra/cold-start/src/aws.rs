@@ -35,11 +35,14 @@ impl Aws {
         let acceptor = TlsAcceptor::from(Arc::new(tls(&authority)?));
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let url = format!("https://localhost:{}", listener.local_addr()?.port());
-        let secret: Arc<str> = crate::sample_secret(events)?.into();
+        let secrets = Arc::new(Secrets {
+            github: crate::of_samples(events, "sample_secret")?,
+            key: crate::of_samples(events, "sample_api_key")?,
+        });
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let (acceptor, secret) = (acceptor.clone(), secret.clone());
-                let service = service_fn(move |request| answer(request, secret.clone(), delay));
+                let (acceptor, secrets) = (acceptor.clone(), secrets.clone());
+                let service = service_fn(move |request| answer(request, secrets.clone(), delay));
                 tokio::spawn(async move {
                     if let Ok(stream) = acceptor.accept(stream).await {
                         // Dropped with the process at its other end.
@@ -65,7 +68,7 @@ impl Aws {
 
 async fn answer(
     request: Request<Incoming>,
-    secret: Arc<str>,
+    secrets: Arc<Secrets>,
     delay: Duration,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let target = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok()).map(str::to_owned);
@@ -74,7 +77,7 @@ async fn answer(
         tokio::time::sleep(delay).await;
     }
     let (kind, text) = match target.as_deref() {
-        Some("AmazonSSM.GetParameter") => ("application/x-amz-json-1.1", parameter(&body, &secret).to_string()),
+        Some("AmazonSSM.GetParameter") => ("application/x-amz-json-1.1", parameter(&body, &secrets).to_string()),
         Some(_) => ("application/x-amz-json-1.0", "{}".to_owned()),
         None => ("text/xml", TAKEN.to_owned()),
     };
@@ -84,10 +87,17 @@ async fn answer(
 
 const TAKEN: &str = "<PublishResponse><PublishResult><MessageId>m</MessageId></PublishResult></PublishResponse>";
 
-fn parameter(asked: &[u8], secret: &str) -> Value {
+/// What the samples need.
+struct Secrets {
+    github: String,
+    key: String,
+}
+
+fn parameter(asked: &[u8], secrets: &Secrets) -> Value {
     let asked: Value = serde_json::from_slice(asked).unwrap_or_default();
     let value = match asked["Name"].as_str() {
-        Some("/hookyard/github-secret") => secret,
+        Some("/hookyard/github-secret") => &secrets.github,
+        Some("/hookyard/api-key") => &secrets.key,
         Some("/hookyard/server-secret") => "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
         _ => "bench",
     };

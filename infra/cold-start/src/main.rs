@@ -145,8 +145,8 @@ fn median(times: &mut [Duration]) -> Duration {
     times.get(times.len() / 2).copied().unwrap_or_default()
 }
 
-/// The secret that the samples are signed with.
-fn sample_secret(events: &Path) -> anyhow::Result<String> {
+/// What the samples say of themselves: the secret that they are signed with, the key that they bring.
+fn of_samples(events: &Path, name: &str) -> anyhow::Result<String> {
     let index: Value = serde_json::from_slice(&std::fs::read(events.join("index.json"))?)?;
-    Ok(index["sample_secret"].as_str().context("events/index.json names no sample_secret")?.to_owned())
+    Ok(index[name].as_str().with_context(|| format!("events/index.json names no {name}"))?.to_owned())
 }
