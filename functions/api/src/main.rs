@@ -3,8 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use api::{Api, Site, settings, settings::Settings};
-use aws::dead_letters::{DeadLetterQueues, Urls};
-use aws::{client, s3::Bucket, sns::Topic, sqs::Statuses, ssm::Parameter};
+use aws::{client, dead_letters, s3::Bucket, sns::Topic, sqs::Statuses, ssm::Parameter};
 use domain::secrets::check_bearer;
 use lambda::telemetry::{self, invocation::watched};
 use lambda::{clock::SystemClock, http::guard::Hosts, ids::UuidIds, meter::Silent, secrets::Kept, start::prepare};
@@ -20,14 +19,20 @@ async fn main() -> Result<(), lambda_http::Error> {
     let store = Arc::new(store::Store::new(client::dynamodb(&config), settings.table, clock.clone()));
     prepare(&SystemClock, async { tokio::join!(signer.fetch(), key.fetch(), store.warm()) }).await;
     let settings::DeadLetterUrls { events, fanout, statuses, fanout_queue } = settings.dead_letters;
-    let dead = Urls { events, fanout, statuses, fanout_queue, statuses_queue: settings.statuses_queue_url.clone() };
+    let dead = dead_letters::Urls {
+        events,
+        fanout,
+        statuses,
+        fanout_queue,
+        statuses_queue: settings.statuses_queue_url.clone(),
+    };
     let api = Api {
         reader: store.clone(),
         releases: store,
         bodies: Arc::new(Bucket::new(&config, settings.bodies_bucket)),
         statuses: Arc::new(Statuses::new(&config, settings.statuses_queue_url)),
         bus: Arc::new(Topic::new(&config, settings.topic_arn)),
-        dead_letters: Arc::new(DeadLetterQueues::new(&config, dead)),
+        dead_letters: Arc::new(dead_letters::DeadLetterQueues::new(&config, dead)),
         callback_secrets: Arc::new(signer),
         api_key: Some(Arc::new(key)),
         open: false,

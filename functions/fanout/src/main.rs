@@ -5,7 +5,6 @@ use std::{sync::Arc, time::Duration};
 use aws::{client, s3::Bucket, sqs::Consumer, sqs::Statuses, ssm::Parameter};
 use fanout::{CallBack, Fanout, Ports, settings::Settings};
 use lambda::{clock::SystemClock, meter::emf::Emf, secrets::Kept, sqs::run_sqs, start::prepare, telemetry};
-use store::Store;
 
 #[tokio::main]
 #[expect(clippy::disallowed_methods, reason = "mains hand the environment to the settings")]
@@ -13,7 +12,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     telemetry::init(telemetry::Lines::Json { function: "fanout" }, "info")?;
     let settings = Settings::from_lookup(|name| std::env::var(name).ok()).unwrap_or_else(|error| error.exit());
     let (config, clock) = (client::config(Duration::from_secs(8)).await, Arc::new(SystemClock));
-    let store = Arc::new(Store::new(client::dynamodb(&config), settings.table, clock.clone()));
+    let store = Arc::new(store::Store::new(client::dynamodb(&config), settings.table, clock.clone()));
     let server = settings.your_server_url.map(|url| server::YourServer::new(url, clock.clone())).transpose()?;
     let signer = Kept::new(Parameter::new(&config, settings.your_server_secret_parameter), clock.clone());
     let signer = signer.checked(domain::webhook::check_secret);

@@ -10,6 +10,7 @@ pub mod sqs;
 pub mod ssm;
 
 mod failure;
+mod settings;
 #[cfg(test)]
 mod standin;
 mod warm;

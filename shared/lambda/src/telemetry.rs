@@ -13,11 +13,11 @@ use std::sync::Arc;
 use domain::ports::Clock;
 use tracing::{Level, Subscriber};
 pub use tracing_subscriber::filter::ParseError;
-use tracing_subscriber::filter::{FilterExt, FilterFn};
+use tracing_subscriber::filter::{FilterExt, FilterFn, Targets};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{EnvFilter, Layer, Registry};
+use tracing_subscriber::{Layer, Registry};
 
 pub use self::subject::{about, subject};
 use crate::clock::SystemClock;
@@ -55,7 +55,7 @@ pub fn init(lines: Lines, filter: &str) -> Result<(), ParseError> {
         Lines::Json { function } => json(function, Arc::new(SystemClock), std::io::stdout).boxed(),
         Lines::Text { color } => tracing_subscriber::fmt::layer().with_ansi(color).with_writer(std::io::stderr).boxed(),
     };
-    let read = EnvFilter::builder().parse(filter)?;
+    let read: Targets = filter.parse()?;
     let harmless = FilterFn::new(|line| *line.level() <= Level::INFO || is_ours(line.target()));
     // A second call finds a subscriber in place: the first one stays.
     let started = tracing_subscriber::registry().with(layer.with_filter(read.and(harmless))).try_init();
