@@ -114,9 +114,9 @@ fn what_the_code_asks_for_is_demanded() {
         // A port that is given up, and one that is new.
         (
             "functions/ingest/src/lib.rs",
-            "Arc<dyn EventBus>",
-            "Arc<Topic>",
-            "lets ingest sns:Publish on Events, which no port",
+            "Arc<dyn BodyWriter>",
+            "Arc<Bucket>",
+            "lets ingest s3:PutObject on Bodies/*, which no port",
         ),
         (
             "functions/ingest/src/lib.rs",
