@@ -112,6 +112,9 @@ impl Gateway {
         let World { clock, ids, watch } = world;
 
         let Opened { queues, engine, bodies, keep } = open(config.storage, clock.clone())?;
+        if let Some(salvage) = queues.salvaged() {
+            tracing::error!("the queue's file was damaged; {salvage}");
+        }
         let client = engine.client();
         store::schema::create_table(&client, TABLE)
             .await

@@ -10,7 +10,7 @@
 //! | `*-secret` | secrets that were made here, readable by their owner only |
 
 use std::fs::{self, DirBuilder, File, TryLockError};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
 use base64::Engine;
@@ -22,6 +22,15 @@ const VERSION: i64 = 2;
 
 /// Bytes of a secret that is made here: what GitHub and Standard Webhooks advise at least, and HMAC-SHA256 uses.
 const SECRET_LENGTH: usize = 32;
+
+/// What else may stand in a folder that was not opened before: a secret that somebody put there, say.
+const OURS: &[&str] = &["lock", "bodies", "github-secret", "your-server-secret", "callback-secret"];
+
+/// How the names of its databases begin, and of what stands beside them.
+const DATABASES: &[&str] = &["queues.", "database."];
+
+/// How a database file begins (SQLite: "Database File Format", 1.3.1).
+const SQLITE: &[u8; 16] = b"SQLite format 3\0";
 
 /// Why a folder, or a file in it, could not be opened. Each is one sentence for whoever started the program.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +64,17 @@ pub enum OpenError {
         found: i64,
         /// The one that this code needs.
         known: i64,
+    },
+    /// It holds things that Hookyard never made.
+    #[error(
+        "{} is no data folder of Hookyard: it holds {what:?}; choose an empty folder with HOOKYARD_DATA",
+        path.display()
+    )]
+    Foreign {
+        /// Which folder.
+        path: PathBuf,
+        /// What does not belong there.
+        what: String,
     },
     /// A file that people may edit does not hold what it should.
     #[error("{} does not hold {must}; correct it, or delete it to have a new one made", path.display())]
@@ -120,6 +140,7 @@ impl DataFolder {
     /// # Errors
     /// [`OpenError`] when another process has it, when another version wrote it, or when the system refuses.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
+        refuse_strangers(path)?;
         make_folder(path)?;
         let lock = take_lock(path)?;
         let folder = Self { path: path.to_owned(), _lock: lock };
@@ -233,7 +254,7 @@ impl OpenError {
 }
 
 /// Writes a small file of its owner's (mode 0600) so that it is there completely or not at all.
-fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
     file.write_all(bytes)?;
@@ -250,7 +271,7 @@ pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
 
 /// Makes a file for its owner only (mode 0600) if it is not there; SQLite gives its write-ahead log the same mode. The
 /// folder itself may have been made by somebody with a wider one.
-fn own(path: &Path) -> Result<(), OpenError> {
+pub(crate) fn own(path: &Path) -> Result<(), OpenError> {
     let mut options = File::options();
     options.create(true).append(true);
     #[cfg(unix)]
@@ -271,6 +292,37 @@ pub(crate) fn make_folder(path: &Path) -> Result<(), OpenError> {
         .create(path)
         .and_then(|()| sync_folder(parent))
         .map_err(|source| OpenError::io("make the folder", path, source))
+}
+
+/// Refuses a folder without a version that holds what is not ours: nothing of anybody's is to stand between, or be taken for,
+/// files of a queue.
+fn refuse_strangers(path: &Path) -> Result<(), OpenError> {
+    if path.join("version").exists() || !path.is_dir() {
+        return Ok(());
+    }
+    let failed = |source| OpenError::io("read the folder", path, source);
+    for entry in fs::read_dir(path).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let database = DATABASES.iter().any(|ours| name.starts_with(ours));
+        // Hidden ones are the system's or a tool's, and a file system of its own has a folder for what it lost.
+        let harmless = OURS.contains(&name.as_str()) || name.starts_with('.') || name == "lost+found";
+        let ours = harmless || database && is_database(&entry.path());
+        if !ours {
+            return Err(OpenError::Foreign { path: path.to_owned(), what: name });
+        }
+    }
+    Ok(())
+}
+
+/// Whether a file may be one of SQLite's; what cannot be read is left to whoever opens it.
+fn is_database(path: &Path) -> bool {
+    let mut head = [0; SQLITE.len()];
+    match File::open(path).and_then(|mut file| file.read(&mut head)) {
+        Ok(0) | Err(_) => true,
+        // Logs begin in a way of their own.
+        Ok(_) => path.extension().is_none_or(|end| end != "sqlite") || head == *SQLITE,
+    }
 }
 
 fn take_lock(folder: &Path) -> Result<File, OpenError> {

@@ -15,6 +15,9 @@ use super::packed::Packed;
 use super::writer::{Command, Weight, Writer, stopped, unattended};
 use super::{Kind, refusals};
 
+/// Why a message is a dead letter whose body is not what was sent.
+const UNREADABLE: &str = "its body cannot be read: the queue's file is damaged there";
+
 /// One queue. Cloning is cheap.
 #[derive(Clone)]
 pub struct Queue {
@@ -286,7 +289,25 @@ impl Queue {
                 Ok((Handout { at, given: received.given, commands: commands.clone() }, received.next))
             })
             .await?;
-        Ok((handout.into_messages(self.writer.boot), next))
+        let (messages, unreadable) = handout.into_messages(self.writer.boot);
+        if !unreadable.is_empty() {
+            self.set_aside(unreadable);
+        }
+        Ok((messages, next))
+    }
+
+    /// Messages whose bodies are not what was sent: they go to the dead letters, so that those behind them come.
+    fn set_aside(&self, tickets: Vec<Ticket>) {
+        self.writer.damaged();
+        let at = self.at;
+        // When the thread has stopped, so has everything.
+        let _ = self.writer.commands().send(unattended(Weight::Change, move |books| {
+            for &ticket in &tickets {
+                // Refused where they stand in the dead letters already.
+                let _ = books.dead_letter(at, ticket, UNREADABLE)?;
+            }
+            Ok(())
+        }));
     }
 
     async fn pause(&self, changed: &mut tokio::sync::watch::Receiver<u64>, next: Option<i64>) -> Result<(), PortError> {
@@ -348,8 +369,17 @@ struct Handout {
 }
 
 impl Handout {
-    fn into_messages(mut self, boot: u64) -> Vec<Message> {
-        std::mem::take(&mut self.given).into_iter().filter_map(|given| message(given, boot)).collect()
+    /// The messages, and those that cannot be read.
+    fn into_messages(mut self, boot: u64) -> (Vec<Message>, Vec<Ticket>) {
+        let (mut messages, mut unreadable) = (Vec::new(), Vec::new());
+        for given in std::mem::take(&mut self.given) {
+            let ticket = (given.stored.id, Some(given.nonce));
+            match message(given, boot) {
+                Some(message) => messages.push(message),
+                None => unreadable.push(ticket),
+            }
+        }
+        (messages, unreadable)
     }
 }
 
@@ -368,14 +398,11 @@ impl Drop for Handout {
     }
 }
 
-/// None when the file is damaged at this body: the message stays in flight, and is tried again after that.
+/// None when the file is damaged at this body.
 fn message(given: Given, boot: u64) -> Option<Message> {
     let Given { stored, nonce, receives } = given;
     let id = stored.id;
-    let Some(body) = stored.body.body() else {
-        tracing::error!(id, "the body of a message cannot be read: the queue file is damaged");
-        return None;
-    };
+    let body = stored.body.body()?;
     Some(Message {
         id: id.to_string(),
         handle: format!("{boot:016x}.{id}.{nonce}"),

@@ -9,8 +9,9 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::packed::Packed;
 
-/// The version of the tables, kept in `user_version`.
-pub(super) const VERSION: i64 = 1;
+/// The version of the file, kept in `user_version`. The second packs bodies that end in base64 in a way of their own
+/// ([`super::packed`]); what the first wrote is read as it was.
+pub(super) const VERSION: i64 = 2;
 
 /// Where a message stands in the order of receives: when it is due (epoch milliseconds), and its id.
 pub(super) type Key = (i64, i64);
@@ -42,7 +43,7 @@ const TABLES: &str = "
         PRIMARY KEY (queue, group_id, dedup_id)
     ) WITHOUT ROWID;
     CREATE INDEX sent_then ON sent (sent_at);
-    PRAGMA user_version = 1;
+    PRAGMA user_version = 2;
 ";
 
 // Two look-ups, first among those that are due in the same millisecond: SQLite would compare the pair (due_at, id)
@@ -87,6 +88,10 @@ const CLEAR: &str = "DELETE FROM message WHERE queue = '' AND group_id = ''";
 /// What a receive reads besides bodies: a test counts the steps of exactly these.
 #[cfg(test)]
 pub(super) const RECEIVE: &[&str] = &[NEXT_SAME, NEXT_LATER, FOLLOWERS, PLACE, LOAD];
+
+/// What a send runs.
+#[cfg(test)]
+pub(super) const SEND: &[&str] = &[FORGET, SENT, GROUP_WAITS, INSERT, REMEMBER];
 
 /// A message that may be handed out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -142,8 +147,14 @@ pub(super) fn migrate(conn: &Connection) -> rusqlite::Result<Result<(), i64>> {
     // An immediate transaction takes the lock, so that a second owner is refused here and not at its first send.
     conn.execute_batch("BEGIN IMMEDIATE")?;
     let version: i64 = conn.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    if version == 0 {
-        conn.execute_batch(TABLES)?;
+    match version {
+        0 if conn.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'message'")?.exists([])? => {
+            let corrupt = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
+            return Err(rusqlite::Error::SqliteFailure(corrupt, Some("it has tables and no version".to_owned())));
+        }
+        0 => conn.execute_batch(TABLES)?,
+        1 => conn.pragma_update(None, "user_version", VERSION)?,
+        _ => {}
     }
     conn.execute_batch("COMMIT")?;
     Ok(if version > VERSION { Err(version) } else { Ok(()) })

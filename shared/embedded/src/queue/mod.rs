@@ -10,6 +10,7 @@
 //! handle.rs    one queue: send, receive, ack, defer, dead letters     ports.rs   the domain's ports over it
 //! dead.rs      the port of dead letters
 //! refusals.rs  what SQS would not take, this does not take either     packed.rs  bodies as they are stored
+//! salvage.rs   a damaged file: what can be read of it goes into a fresh one
 //! writer.rs    the thread, its transactions, and what a failure means      trouble.rs   the failure that lasts
 //! books.rs     the verbs, inside a transaction      line.rs   what is in flight      ledger.rs   the SQL
 //! ```
@@ -29,6 +30,7 @@ mod line;
 mod packed;
 mod ports;
 mod refusals;
+mod salvage;
 #[cfg(test)]
 mod tests;
 mod trouble;
@@ -44,6 +46,7 @@ use rusqlite::Connection;
 pub use self::dead::DeadLetters;
 pub use self::handle::{Counts, DeadLetter, Outgoing, Queue};
 pub use self::ports::Topic;
+pub use self::salvage::Salvage;
 use self::writer::{Weight, Writer};
 use crate::folder::OpenError;
 
@@ -79,13 +82,16 @@ pub const QUEUES: &[QueueSpec] =
 #[derive(Clone)]
 pub struct Queues {
     writer: Arc<Writer>,
+    salvaged: Option<Arc<Salvage>>,
 }
 
 impl Queues {
     /// Opens the file, or makes it. Only one process, and only one `Queues` in it, can have a file open.
     ///
+    /// A damaged file is replaced by a fresh one with all that can be read of it ([`Queues::salvaged`]), and kept beside it.
+    ///
     /// # Errors
-    /// [`OpenError`] when somebody else has it open, when a newer version wrote it, or when it cannot be read.
+    /// [`OpenError`] when somebody else has it open, when a newer version wrote it, or when the system refuses.
     pub fn open(path: &Path, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
         Self::open_with(path, clock, QUEUES)
     }
@@ -95,6 +101,21 @@ impl Queues {
     /// # Errors
     /// As [`Queues::open`].
     pub fn open_with(path: &Path, clock: Arc<dyn Clock>, queues: &[QueueSpec]) -> Result<Self, OpenError> {
+        let mut salvaged = None;
+        if salvage::mark(path).exists() {
+            salvaged = Some(salvage::run(path, clock.now())?);
+        }
+        let opened = match Self::open_file(path, Arc::clone(&clock), queues) {
+            Err(error) if salvaged.is_none() && salvage::is_damage_at_open(&error) => {
+                salvaged = Some(salvage::run(path, clock.now())?);
+                Self::open_file(path, clock, queues)
+            }
+            opened => opened,
+        };
+        opened.map(|opened| Self { salvaged: salvaged.map(Arc::new), ..opened })
+    }
+
+    fn open_file(path: &Path, clock: Arc<dyn Clock>, queues: &[QueueSpec]) -> Result<Self, OpenError> {
         let failed = |source| OpenError::database(path, source);
         let conn = Connection::open(path).map_err(failed)?;
         ledger::prepare(&conn).map_err(failed)?;
@@ -120,12 +141,17 @@ impl Queues {
     /// # Errors
     /// As [`Queues::memory`].
     pub fn memory_with(clock: Arc<dyn Clock>, queues: &[QueueSpec]) -> Result<Self, OpenError> {
-        let path = Path::new(":memory:");
+        let path = Path::new(writer::MEMORY);
         let failed = |source| OpenError::database(path, source);
         let conn = Connection::open_in_memory().map_err(failed)?;
         // A fresh database has no version that could be too new.
         let _ = ledger::migrate(&conn).map_err(failed)?;
         Self::start(conn, clock, queues, path)
+    }
+
+    /// What opening the file came to, when it was damaged.
+    pub fn salvaged(&self) -> Option<&Salvage> {
+        self.salvaged.as_deref()
     }
 
     /// The queue of that name, dead-letter queues included; none when this file was opened without it.
@@ -185,6 +211,6 @@ impl Queues {
 
     fn start(conn: Connection, clock: Arc<dyn Clock>, queues: &[QueueSpec], path: &Path) -> Result<Self, OpenError> {
         let writer = Writer::start(conn, clock, queues, path)?;
-        Ok(Self { writer: Arc::new(writer) })
+        Ok(Self { writer: Arc::new(writer), salvaged: None })
     }
 }

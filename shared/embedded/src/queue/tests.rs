@@ -14,6 +14,8 @@ use testkit::clock::ManualClock;
 
 use super::*;
 
+mod backlog;
+
 const HIDDEN: Duration = Duration::from_secs(30);
 
 fn fresh() -> (Queues, Arc<ManualClock>) {
@@ -47,12 +49,12 @@ async fn fill(queues: &Queues, queue: &'static str, count: u32, due: i64, group:
         .unwrap();
 }
 
-/// Steps of SQLite's virtual machine that the statements of a receive have taken so far.
-async fn steps(queues: &Queues) -> i32 {
+/// Steps of SQLite's virtual machine that these statements have taken so far.
+async fn steps(queues: &Queues, statements: &'static [&'static str]) -> i32 {
     queues
         .writer
-        .call(Weight::Read, |books| {
-            ledger::RECEIVE.iter().try_fold(0, |sum, sql| {
+        .call(Weight::Read, move |books| {
+            statements.iter().try_fold(0, |sum, sql| {
                 let statement = books.ledger().conn().prepare_cached(sql)?;
                 Ok(sum + statement.get_status(rusqlite::StatementStatus::VmStep))
             })
@@ -74,13 +76,13 @@ async fn a_receive_costs_the_same_however_many_messages_wait() {
             fill(&queues, queue, count, now, group).await;
             fill(&queues, queue, count, now + soon, "'later' || n").await;
             let consumer = queues.queue(queue).unwrap();
-            let before = steps(&queues).await;
+            let before = steps(&queues, ledger::RECEIVE).await;
             // Twice while the first ten are in flight.
             assert_eq!(consumer.receive(10, HIDDEN).await.unwrap().len(), 10);
             let held = consumer.receive(10, HIDDEN).await.unwrap();
             consumer.release(&held.iter().map(|message| message.handle.as_str()).collect::<Vec<_>>()).await.unwrap();
             consumer.receive(10, HIDDEN).await.unwrap();
-            costs.push(steps(&queues).await - before);
+            costs.push(steps(&queues, ledger::RECEIVE).await - before);
         }
         assert!(costs[0] < 2500, "{queue} {group}: {costs:?} steps");
         assert!(costs[1] <= costs[0] + 50, "{queue} {group}: {costs:?} steps");
@@ -93,10 +95,10 @@ async fn a_receive_costs_the_same_however_many_are_in_flight() {
     fill(&queues, FANOUT, 20_000, clock.now().as_millisecond(), "NULL").await;
     let fanout = queues.queue(FANOUT).unwrap();
     let cost = async || {
-        let before = steps(&queues).await;
+        let before = steps(&queues, ledger::RECEIVE).await;
         let came = fanout.receive(10, HIDDEN).await.unwrap();
         assert_eq!(came.len(), 10);
-        (steps(&queues).await - before, came)
+        (steps(&queues, ledger::RECEIVE).await - before, came)
     };
     let (first, _) = cost().await;
     let many = fanout.receive(15_000, HIDDEN).await.unwrap();
@@ -285,6 +287,39 @@ async fn a_dead_thread_answers_instead_of_hanging() {
     assert_eq!(fanout.wait().await, Err(writer::stopped()));
     assert_eq!(queues.idle(&[FANOUT]).await, Err(writer::stopped()));
     assert!(writer::stopped().is_transient());
+}
+
+#[tokio::test]
+async fn a_body_that_cannot_be_read_is_set_aside_and_those_behind_it_come() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let path = folder.path().join("q");
+    let queues = Queues::open(&path, Arc::new(ManualClock::default())).unwrap();
+    let (fanout, statuses) = (queues.queue(FANOUT).unwrap(), queues.queue(STATUSES).unwrap());
+    fanout.send(plain("a")).await.unwrap();
+    for name in ["1", "2"] {
+        statuses.send(Outgoing { body: name, attributes: &[], fifo: Some(("g", name)) }).await.unwrap();
+    }
+    let wrong = "UPDATE message SET raw_length = 7 WHERE CAST(body AS TEXT) IN ('a', '1')";
+    queues.writer.call(Weight::Change, |books| books.ledger().conn().execute_batch(wrong)).await.unwrap();
+    assert_eq!(queues.trouble().await, None, "nobody has met it");
+    assert!(fanout.receive(1, HIDDEN).await.unwrap().is_empty());
+    queues.idle(&[FANOUT]).await.unwrap();
+    assert_eq!(bodies(&statuses.receive_wait(1, HIDDEN).await.unwrap()), ["2"], "the one before it is out of its way");
+    for queue in [&fanout, &statuses] {
+        let (letters, _) = queue.dead_letters(9, None).await.unwrap();
+        assert_eq!(letters[0].reason, "its body cannot be read: the queue's file is damaged there");
+    }
+    assert_eq!(queues.trouble().await.as_deref(), Some(trouble::DAMAGED));
+    fanout.send(plain("b")).await.unwrap();
+    assert_eq!(queues.trouble().await.as_deref(), Some(trouble::DAMAGED), "that does not pass");
+    drop((queues, fanout, statuses));
+
+    let queues = Queues::open(&path, Arc::new(ManualClock::default())).unwrap();
+    let salvage = queues.salvaged().unwrap();
+    assert_eq!((salvage.saved, salvage.lost, salvage.incomplete), (2, 2, false));
+    assert_eq!(queues.trouble().await, None);
+    drop(queues);
+    assert!(Queues::open(&path, Arc::new(ManualClock::default())).unwrap().salvaged().is_none(), "once");
 }
 
 #[tokio::test]

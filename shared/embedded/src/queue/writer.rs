@@ -20,9 +20,12 @@ use tokio::sync::{oneshot, watch};
 
 use super::books::Books;
 use super::ledger::Ledger;
-use super::trouble::Trouble;
-use super::{Kind, QueueSpec};
+use super::trouble::{DAMAGED, Trouble};
+use super::{Kind, QueueSpec, salvage};
 use crate::folder::OpenError;
+
+/// What stands for a path where there is no file.
+pub(super) const MEMORY: &str = ":memory:";
 
 /// Calls in one transaction: enough that the sync no longer counts, few enough that nobody waits long.
 const MOST_CALLS: usize = 1024;
@@ -91,7 +94,8 @@ impl Writer {
         let any_change = any.subscribe();
         let commits = Arc::new(AtomicU64::new(0));
         let (commands, inbox) = mpsc::channel();
-        let trouble = Arc::new(Trouble::default());
+        let mark = (path != Path::new(MEMORY)).then(|| salvage::mark(path));
+        let trouble = Arc::new(Trouble::new(mark));
         let room = Room { books, any, commits: Arc::clone(&commits), trouble: Arc::clone(&trouble) };
         let thread = std::thread::Builder::new()
             .name("queue-writer".to_owned())
@@ -128,12 +132,17 @@ impl Writer {
     /// While something is wrong, this tries whether it still is: with as much as the largest event needs, which
     /// is removed again at once. Nobody else would find out that there is room again while the senders wait for that.
     pub(super) async fn trouble(&self) -> Option<String> {
-        if !self.is_dead() && self.trouble.now().is_some() {
+        if !self.is_dead() && self.trouble.may_pass() {
             // What comes of it is noted like what comes of any other call.
             let _ = self.call(Weight::Grow, |books| books.try_room()).await;
             let _ = self.call(Weight::Change, |books| books.clear_room()).await;
         }
         if self.is_dead() { Some(stopped().to_string()) } else { self.trouble.now() }
+    }
+
+    /// Notes that something in the file is not what was written there.
+    pub(super) fn damaged(&self) {
+        self.trouble.damaged();
     }
 
     /// The thread's end of the channel lives as long as the thread does its work.
@@ -167,6 +176,9 @@ pub(super) fn stopped() -> PortError {
 
 /// What a failure of SQLite means for the caller.
 pub(super) fn port_error(error: &rusqlite::Error) -> PortError {
+    if salvage::is_damage(error) {
+        return PortError::transient(DAMAGED);
+    }
     let passing = match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => return PortError::transient("the disk of the queue file is full"),
         // A limit to a file's size, or a quota, comes as this as well.
@@ -264,7 +276,11 @@ impl Room {
                     tracing::debug!(%error, calls = steps.len(), "a transaction of the queue file failed");
                     self.books.roll_back();
                     let failure = port_error(&error);
-                    self.trouble.begins(heaviest, &failure);
+                    if salvage::is_damage(&error) {
+                        self.trouble.damaged();
+                    } else {
+                        self.trouble.begins(heaviest, &failure);
+                    }
                     let (failed, rest): (Vec<_>, Vec<_>) =
                         steps.into_iter().partition(|step| step.weight() == heaviest);
                     for step in failed {
