@@ -27,6 +27,37 @@ async fn an_answer_that_does_not_come_within_ten_seconds_is_a_time_out() {
 }
 
 #[tokio::test]
+async fn dead_for_six_hours_and_then_back_it_gets_everything_once_and_was_asked_seldom() {
+    let yard = Local::start().await;
+    yard.server().answer_always(Answer::status(503));
+    let mut events = Vec::new();
+    for _hour in 0..6 {
+        for _ in 0..8 {
+            events.push(yard.pull_request(7, SHA).send().await.accepted());
+        }
+        for _ in 0..12 {
+            yard.later(300).await;
+        }
+    }
+    let before = yard.server().calls().len();
+    // Eight at once before it rests, and then one probe every five minutes or more.
+    assert!((20..=8 + 6 * 12).contains(&before), "{before} calls for {} events in six hours", events.len());
+
+    yard.server().answer_always(Answer::status(200));
+    for _ in 0..20 {
+        yard.later(60).await;
+    }
+    for event in &events {
+        assert_eq!(yard.event(event).await["status"], "processed");
+    }
+    let mut receipts: Vec<_> = yard.server().calls().into_iter().skip(before).map(|call| call.receipt).collect();
+    receipts.sort();
+    receipts.dedup();
+    assert_eq!((receipts.len(), yard.server().calls().len() - before), (events.len(), events.len()), "each once");
+    assert!(yard.server().most_in_flight() <= 64);
+}
+
+#[tokio::test]
 async fn after_eight_hours_it_gives_up() {
     let yard = Local::start().await;
     yard.server().answer_always(Answer::status(500));

@@ -55,6 +55,48 @@ pub async fn groups_do_not_wait_for_each_other(queue: &dyn QueueUnderTest) {
     assert_eq!(sorted(&take(queue, 2).await), ["g2", "h2"]);
 }
 
+/// Many groups at once, one message of each: within a group the order is kept, between groups nobody waits.
+pub async fn groups_go_on_side_by_side_each_in_order(queue: &dyn QueueUnderTest) {
+    let groups = ["a", "b", "c", "d", "e"];
+    for step in 1..=4 {
+        let names = groups.map(|group| format!("{group}{step}"));
+        let batch: Vec<_> = groups.iter().zip(&names).map(|(group, name)| grouped(group, name)).collect();
+        send_all(queue, &batch).await;
+    }
+    for step in 1..=4 {
+        let mut heads = Vec::new();
+        for _ in groups {
+            heads.extend(queue.receive(1, HIDDEN).await.unwrap());
+        }
+        assert_eq!(sorted(&heads), groups.map(|group| format!("{group}{step}")));
+        nothing_comes(queue).await;
+        // Who began first need not be done first.
+        heads.reverse();
+        ack_all(queue, &heads).await;
+    }
+    queue.pass(LONGER).await;
+    nothing_comes(queue).await;
+}
+
+/// A message that is deferred again and again, each time for longer, keeps its place at the head of its group.
+pub async fn growing_delays_keep_the_order(queue: &dyn QueueUnderTest) {
+    send_all(queue, &[grouped("g", "g1"), grouped("g", "g2")]).await;
+    for (times, seconds) in (1..).zip([20, 60, 180]) {
+        let head = queue.receive(1, HIDDEN).await.unwrap().remove(0);
+        assert_eq!((head.body.as_str(), head.receives), ("g1", times));
+        queue.defer(&head, Duration::from_secs(seconds)).await.unwrap();
+        let name = format!("h{times}");
+        send_all(queue, &[grouped("h", &name)]).await;
+        let other = take(queue, 1).await;
+        assert_eq!(bodies(&other), [name.as_str()]);
+        ack_all(queue, &other).await;
+        queue.pass(Duration::from_secs(seconds - 1)).await;
+        nothing_comes(queue).await;
+        queue.pass(Duration::from_secs(1)).await;
+    }
+    assert_eq!(bodies(&take(queue, 2).await), ["g1", "g2"]);
+}
+
 /// A deferred message holds up its own group, and nobody else.
 pub async fn a_deferred_head_blocks_its_group_only(queue: &dyn QueueUnderTest) {
     send_all(queue, &[grouped("g", "g1"), grouped("g", "g2")]).await;

@@ -130,6 +130,9 @@ macro_rules! every_queue_case {
             a_stale_handle_deletes_nothing,
             deferred_is_hidden_until_its_time,
             dead_letters_are_kept_and_redriven,
+            many_come_each_once,
+            growing_delays_are_kept,
+            each_message_of_a_receive_has_an_end_of_its_own,
             a_batch_takes_what_is_fit,
             bodies_come_back_exactly,
         ] }
@@ -137,6 +140,8 @@ macro_rules! every_queue_case {
             a_group_comes_in_order,
             a_group_in_flight_is_handed_out_no_further,
             groups_do_not_wait_for_each_other,
+            groups_go_on_side_by_side_each_in_order,
+            growing_delays_keep_the_order,
             a_deferred_head_blocks_its_group_only,
             a_group_goes_on_where_it_failed,
             a_head_given_back_waits_for_those_behind_it,

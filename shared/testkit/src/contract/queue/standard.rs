@@ -69,6 +69,60 @@ pub async fn deferred_is_hidden_until_its_time(queue: &dyn QueueUnderTest) {
     assert_eq!(bodies(&take(queue, 1).await), ["later"], "deferred by nothing is visible at once");
 }
 
+/// Each of many comes, and none twice while it is hidden.
+pub async fn many_come_each_once(queue: &dyn QueueUnderTest) {
+    let names: Vec<String> = (0..60).map(|n| format!("message {n:02}")).collect();
+    for ten in names.chunks(10) {
+        let batch: Vec<_> = ten.iter().map(|name| plain(name)).collect();
+        send_all(queue, &batch).await;
+    }
+    let came = take(queue, names.len()).await;
+    assert_eq!(sorted(&came), names);
+    nothing_comes(queue).await;
+    ack_all(queue, &came).await;
+}
+
+/// A message may be deferred again and again, each time for longer; it counts how often it came, and holds up nobody.
+pub async fn growing_delays_are_kept(queue: &dyn QueueUnderTest) {
+    send_all(queue, &[plain("again")]).await;
+    for (times, seconds) in (1..).zip([20, 60, 180]) {
+        let message = take(queue, 1).await.remove(0);
+        assert_eq!((message.body.as_str(), message.receives), ("again", times));
+        queue.defer(&message, Duration::from_secs(seconds)).await.unwrap();
+        send_all(queue, &[plain("meanwhile")]).await;
+        let other = take(queue, 1).await;
+        assert_eq!(bodies(&other), ["meanwhile"]);
+        ack_all(queue, &other).await;
+        queue.pass(Duration::from_secs(seconds - 1)).await;
+        nothing_comes(queue).await;
+        queue.pass(Duration::from_secs(1)).await;
+    }
+    assert_eq!(take(queue, 1).await[0].receives, 4);
+}
+
+/// What one receive has brought is decided message by message.
+pub async fn each_message_of_a_receive_has_an_end_of_its_own(queue: &dyn QueueUnderTest) {
+    send_all(queue, &[plain("done"), plain("later"), plain("broken"), plain("forgotten")]).await;
+    let came = take(queue, 4).await;
+    let of = |body: &str| came.iter().find(|message| message.body == body).unwrap();
+    queue.ack(of("done")).await.unwrap();
+    queue.defer(of("later"), Duration::from_secs(300)).await.unwrap();
+    queue.dead_letter(of("broken"), "unreadable").await.unwrap();
+    queue.ack(of("broken")).await.unwrap();
+    nothing_comes(queue).await;
+    queue.pass(LONGER).await;
+    let again = take(queue, 1).await;
+    assert_eq!(bodies(&again), ["forgotten"]);
+    ack_all(queue, &again).await;
+    queue.pass(Duration::from_secs(300)).await;
+    let last = take(queue, 1).await;
+    assert_eq!(bodies(&last), ["later"]);
+    ack_all(queue, &last).await;
+    queue.pass(LONGER).await;
+    nothing_comes(queue).await;
+    assert_eq!(queue.dead_letters().await.unwrap().len(), 1);
+}
+
 /// A dead letter is listed with its reason, no longer received, and comes again when it is redriven.
 pub async fn dead_letters_are_kept_and_redriven(queue: &dyn QueueUnderTest) {
     send_all(queue, &[plain("good"), plain("bad"), plain("worse")]).await;
