@@ -5,12 +5,13 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{self, State};
 use axum::response::{IntoResponse, Response};
-use domain::ids::{Repository, Sha, StatusId};
+use domain::ids::{ReceiptId, Repository, Sha, StatusId};
 use domain::statuses::message::StatusMessage;
 use domain::statuses::request::{self, Item, Request};
 use domain::statuses::{Accepted, DESCRIPTION_LIMIT, Via, id};
 use domain::trace::TraceId;
 use http::{HeaderMap, StatusCode};
+use jiff::SignedDuration;
 use lambda::http::problem::Problem;
 use lambda::telemetry::about;
 use tracing::Span;
@@ -133,7 +134,12 @@ fn accept(
     idempotency_key: Option<&str>,
     trace: Option<TraceId>,
 ) -> (Vec<StatusResult>, Vec<StatusMessage>) {
-    let at = api.clock.now();
+    let now = api.clock.now();
+    // Never earlier than the one before, even when the clock was set back meanwhile: ids only grow, by milliseconds.
+    let at = match ReceiptId(api.ids.next(now)).made_at() {
+        Some(grown) if grown > now => grown.checked_add(SignedDuration::from_millis(1)).unwrap_or(grown),
+        _ => now,
+    };
     let (run, event, via) = match caller {
         Caller::Reader(_) => (None, None, Via::Key),
         Caller::Token(grant) => (Some(grant.receipt), Some(grant.event.clone()), Via::Token),

@@ -2,6 +2,7 @@
 //! test's hands: no sleeps, no retries.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, unreachable_pub)]
 
+mod clock;
 #[cfg(unix)]
 mod commands;
 mod dead_letters;

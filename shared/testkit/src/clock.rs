@@ -49,17 +49,25 @@ impl Clock for ManualClock {
     }
 }
 
-/// Ids that count up within the moment they are made for.
+/// Ids that count up within the moment they are made for, and only grow, whatever the clock does.
 #[derive(Default)]
-pub struct CountingIds(Mutex<u64>);
+pub struct CountingIds(Mutex<Counted>);
+
+#[derive(Default)]
+struct Counted {
+    count: u64,
+    /// Milliseconds of the newest moment so far.
+    latest: u64,
+}
 
 impl Ids for CountingIds {
     fn next(&self, now: Timestamp) -> Uuid {
-        let mut count = self.0.lock().unwrap();
-        *count += 1;
-        let millis = u64::try_from(now.as_millisecond()).unwrap();
+        let mut counted = self.0.lock().unwrap();
+        counted.count += 1;
+        let millis = u64::try_from(now.as_millisecond()).unwrap().max(counted.latest);
+        counted.latest = millis;
         let mut tail = [0u8; 10];
-        tail[2..].copy_from_slice(&count.to_be_bytes());
+        tail[2..].copy_from_slice(&counted.count.to_be_bytes());
         uuid::Builder::from_unix_timestamp_millis(millis, &tail).into_uuid()
     }
 }
