@@ -40,13 +40,15 @@ impl Arrival {
     }
 }
 
-/// Opens a message. The inner error is a message that can never be worked on, in words.
-pub(crate) async fn open(message: &Message, bodies: &dyn BodyReader) -> Result<Result<Arrival, String>, PortError> {
-    let envelope = match Envelope::decode(&message.body) {
-        Ok(envelope) => envelope,
-        Err(bad) => return Ok(Err(bad.to_string())),
-    };
+/// Reads what a message is about. The error is a message that can never be worked on, in words.
+pub(crate) fn read(message: &Message) -> Result<Envelope, String> {
+    let envelope = Envelope::decode(&message.body).map_err(|bad| bad.to_string())?;
     about(Some(&envelope.event), Some(envelope.receipt), None, Some(&TraceId::of(envelope.receipt)));
+    Ok(envelope)
+}
+
+/// Opens an envelope. The inner error is one that can never be worked on, in words.
+pub(crate) async fn open(envelope: Envelope, bodies: &dyn BodyReader) -> Result<Result<Arrival, String>, PortError> {
     let (body, hash, kept) = match &envelope.body {
         Body::Inline(bytes) => (bytes.clone(), sha256(bytes), KeptBody::Inline(bytes.clone())),
         Body::Stored { key, sha256: expected, .. } => {

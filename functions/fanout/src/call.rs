@@ -55,7 +55,7 @@ impl Fanout {
         }
         let ending = ending.0;
         self.note_health(server, ending.outcome, probe, now).await;
-        run.end_attempt(ending, now, seed(run));
+        run.end_attempt(ending, now, seed(run.receipt));
     }
 
     /// What an attempt that starts then sends. Made before the attempt is on record, because what can fail here (a

@@ -11,6 +11,7 @@ mod call;
 mod isolation;
 mod plan;
 mod record;
+mod room;
 pub mod settings;
 
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::error::PortError;
 use domain::event::EventStatus;
+use domain::ids::ReceiptId;
 use domain::ports::{
     BodyReader, Clock, EventLog, HeadReader, HourLog, Message, ReleaseLog, Secrets, ServerLog, StatusQueue, YourServer,
 };
@@ -32,6 +34,7 @@ use lambda::meter::{Fact, Meter};
 use crate::arrival::Arrival;
 use crate::isolation::Isolation;
 use crate::plan::Plan;
+use crate::room::Room;
 
 /// How long a run goes back to the queue for when it cannot have the company that it needs: about one attempt of another.
 const STEP_ASIDE: Duration = Duration::from_secs(4);
@@ -77,6 +80,7 @@ pub struct Fanout {
     call_back: CallBack,
     meter: Arc<dyn Meter>,
     isolation: Isolation,
+    room: Room,
 }
 
 impl CallBack {
@@ -89,7 +93,7 @@ impl CallBack {
 impl Fanout {
     /// A fanout over its ports; `meter` counts what becomes of events.
     pub fn new(ports: Ports, call_back: CallBack, meter: Arc<dyn Meter>) -> Self {
-        Self { ports, call_back, meter, isolation: Isolation::new() }
+        Self { ports, call_back, meter, isolation: Isolation::new(), room: Room::new() }
     }
 
     async fn take(&self, arrival: &Arrival, message: &str) -> Result<Verdict, PortError> {
@@ -122,7 +126,7 @@ impl Fanout {
         };
         let Some(_pass) = self.isolation.enter(run.company(), self.ports.clock.as_ref()).await else {
             // Nothing has been written of the run: the next look finds what this one found.
-            return Ok(self.step_aside(&run));
+            return Ok(self.step_aside(run.receipt, "a run that was cut off has the process to itself"));
         };
         let now = self.ports.clock.now();
         match plan::plan(arrival, self.ports.server.is_some(), self.ports.heads.as_ref()).await? {
@@ -162,11 +166,11 @@ impl Fanout {
     }
 
     /// Back to the queue for some seconds, spread, because others are in the way.
-    fn step_aside(&self, run: &Run) -> Verdict {
+    fn step_aside(&self, receipt: ReceiptId, why: &str) -> Verdict {
         let now = self.ports.clock.now();
-        let wait = SignedDuration::try_from(jittered(STEP_ASIDE, seed(run))).unwrap_or_default();
+        let wait = SignedDuration::try_from(jittered(STEP_ASIDE, seed(receipt))).unwrap_or_default();
         let until = now.checked_add(wait).unwrap_or(now);
-        Verdict::Defer { until, why: "a run that was cut off has the process to itself".to_owned() }
+        Verdict::Defer { until, why: why.to_owned() }
     }
 
     /// Says and counts what has become of the run.
@@ -211,7 +215,7 @@ impl Fanout {
     /// Whether the server may be called for this run; takes the probe when it rests and one is due.
     async fn admit(&self, run: &Run, server: &dyn YourServer, now: Timestamp) -> Result<Admission, PortError> {
         let health = self.ports.servers.health(server.key()).await?;
-        let admission = health.admit(now, seed(run));
+        let admission = health.admit(now, seed(run.receipt));
         if admission != Admission::Probe {
             return Ok(admission);
         }
@@ -220,7 +224,7 @@ impl Fanout {
             return Ok(Admission::Probe);
         }
         // Somebody else took the probe, or woke the server: one more look decides.
-        match self.ports.servers.health(server.key()).await?.admit(now, seed(run)) {
+        match self.ports.servers.health(server.key()).await?.admit(now, seed(run.receipt)) {
             Admission::Probe => Ok(Admission::Rest(now.checked_add(SignedDuration::from_secs(1)).unwrap_or(now))),
             other => Ok(other),
         }
@@ -230,7 +234,14 @@ impl Fanout {
 #[async_trait]
 impl HandleMessage for Fanout {
     async fn handle(&self, message: &Message, _later: &[Message]) -> Result<Verdict, PortError> {
-        match arrival::open(message, self.ports.bodies.as_ref()).await? {
+        let envelope = match arrival::read(message) {
+            Ok(envelope) => envelope,
+            Err(reason) => return Ok(Verdict::DeadLetter { reason }),
+        };
+        let Some(_room) = self.room.take(&envelope, self.ports.clock.as_ref()).await else {
+            return Ok(self.step_aside(envelope.receipt, "the bodies of others take the memory"));
+        };
+        match arrival::open(envelope, self.ports.bodies.as_ref()).await? {
             Ok(arrival) => self.take(&arrival, &message.id).await,
             Err(reason) => Ok(Verdict::DeadLetter { reason }),
         }
@@ -242,7 +253,7 @@ impl HandleMessage for Fanout {
 }
 
 /// Different for each run, and the same for one: spreads retries.
-pub(crate) fn seed(run: &Run) -> u64 {
-    let (high, low) = run.receipt.0.as_u64_pair();
+pub(crate) fn seed(receipt: ReceiptId) -> u64 {
+    let (high, low) = receipt.0.as_u64_pair();
     high ^ low
 }
