@@ -50,6 +50,9 @@ pub struct Trace {
     pub edges: Vec<Edge>,
 }
 
+/// What a call came to during which the process was killed.
+const UNKNOWN: &str = "= ?";
+
 impl Trace {
     pub fn read(text: &str) -> Self {
         let mut trace = Self { calls: Vec::new(), edges: Vec::new() };
@@ -63,11 +66,18 @@ impl Trace {
                 open.insert(thread, (start.trim_end().to_owned(), trace.edges.len() - 1));
             } else if let Some((_, end)) = rest.strip_prefix("<... ").and_then(|rest| rest.split_once("resumed>")) {
                 let Some((start, at)) = open.remove(thread) else { continue };
-                if let Some(call) = parse(&format!("{start}{end}")) {
+                if end.trim_end().ends_with(UNKNOWN) {
+                    open.insert(thread, (start, at));
+                } else if let Some(call) = parse(&format!("{start}{end}")) {
                     trace.edges[at] = Edge::Begin(trace.calls.len());
                     trace.edges.push(Edge::End(trace.calls.len()));
                     trace.calls.push(call);
                 }
+            } else if let Some((start, _)) =
+                rest.trim_end().strip_suffix(UNKNOWN).and_then(|rest| rest.rsplit_once(')'))
+            {
+                trace.edges.push(Edge::Begin(usize::MAX));
+                open.insert(thread, (start.to_owned(), trace.edges.len() - 1));
             } else if let Some(call) = parse(rest) {
                 trace.edges.extend([Edge::Begin(trace.calls.len()), Edge::End(trace.calls.len())]);
                 trace.calls.push(call);
