@@ -42,7 +42,7 @@ pub(crate) async fn openapi() -> Response {
         title = "Hookyard",
         description = "A gateway between GitHub's webhooks and your server.\n\n\
             Lists are newest first and bounded; an opaque cursor leads to the next page. Parameters that are unknown, \
-            given twice, malformed or out of range are refused, never clamped. Every error is a problem of RFC 9457 \
+            given twice, malformed or out of range are refused, never clamped; an empty one in an address counts as absent. Every error is a problem of RFC 9457 \
             whose `detail` is written for the person who reads it. Every GET answers HEAD as well.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
         contact()

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use domain::statuses::{CONTEXT_LIMIT, DESCRIPTION_LIMIT, TARGET_URL_LIMIT};
 use utoipa::openapi::RefOr;
-use utoipa::openapi::schema::{AllOfBuilder, AnyOf, AnyOfBuilder, ObjectBuilder, Schema};
+use utoipa::openapi::schema::{AllOfBuilder, ObjectBuilder, OneOfBuilder, Schema, Type};
 use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 use super::names;
@@ -176,17 +176,17 @@ pub(crate) enum StatusEntry {}
 
 impl PartialSchema for StatusEntry {
     fn schema() -> RefOr<Schema> {
-        let either = |ours, githubs| -> AnyOf {
-            let one = |name| ObjectBuilder::new().required(name);
-            AnyOfBuilder::new().item(one(ours)).item(one(githubs)).build()
+        let either = |ours, githubs| {
+            let text = || ObjectBuilder::new().schema_type(Type::String);
+            let one = |name| ObjectBuilder::new().property(name, text()).required(name);
+            OneOfBuilder::new().item(one(ours)).item(one(githubs)).build()
         };
-        let said =
-            "One status: `name` or GitHub's `context`, `status` or GitHub's `state`. Given both, they must be equal.";
+        let said = "One status: `name` or GitHub's `context`, `status` or GitHub's `state`.";
         AllOfBuilder::new()
             .description(Some(said))
             .item(Members::schema())
-            .item(Schema::AnyOf(either("name", "context")))
-            .item(Schema::AnyOf(either("status", "state")))
+            .item(Schema::OneOf(either("name", "context")))
+            .item(Schema::OneOf(either("status", "state")))
             .into()
     }
 }
