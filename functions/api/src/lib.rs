@@ -32,6 +32,8 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use lambda::http::guard::{Hosts, guarded};
 use lambda::http::problem::Problem;
 use lambda::meter::refusals::Refusals;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::SizeAbove;
 
 use self::answers::Health;
 pub use self::pages::Site;
@@ -66,6 +68,9 @@ pub struct Api {
     pub refused: Option<Arc<Refusals>>,
 }
 
+/// The smallest answer that is compressed, in bytes: what fits into one packet gains nothing.
+const COMPRESSED_FROM: u16 = 1024;
+
 type Route = fn() -> MethodRouter<Arc<Api>>;
 
 /// The addresses for programs: each of them is in the specification. The pages have theirs in `pages`.
@@ -95,6 +100,7 @@ pub fn router(api: Arc<Api>, hosts: Hosts) -> Router {
         .fallback(unknown)
         .layer(DefaultBodyLimit::max(body::BODY_LIMIT))
         .layer(middleware::from_fn(lines::one_line))
+        .layer(CompressionLayer::new().gzip(true).compress_when(SizeAbove::new(COMPRESSED_FROM)))
         .with_state(api);
     guarded(router, hosts)
 }

@@ -1,5 +1,7 @@
 //! The pages: who may see them, what they show, and that nothing from outside becomes a part of them.
 
+use std::io::Read;
+
 use serde_json::json;
 use standin::ci::Answer;
 use standin::http::{self, Reply};
@@ -362,6 +364,55 @@ async fn markup_from_a_webhook_stays_text() {
         assert_eq!(reply.header("x-content-type-options"), Some("nosniff"));
         assert_eq!(reply.header("cache-control"), Some("no-store"));
     }
+}
+
+#[tokio::test]
+async fn pages_and_json_travel_compressed_and_within_their_budget() {
+    let yard = Local::start().await;
+    yard.server().answer_always(Answer::json(&json!({ "statuses": [
+        { "name": "build", "status": "pending", "message": "started", "target_url": "https://ci.example/7" },
+        { "name": "lint", "status": "success", "message": "nothing to say" },
+    ] })));
+    let mut id = String::new();
+    for n in 0..60 {
+        id = yard
+            .webhook("pull_request.opened")
+            .guid(&format!("{n:08}-242f-11ee-81e1-c7b6966d2516"))
+            .send()
+            .await
+            .accepted();
+        yard.later(61).await;
+    }
+    let event = yard.event(&id).await;
+    let commit = format!("/commits/{REPOSITORY}/{}", event["sha"].as_str().unwrap());
+    let page = text(&yard, "/help").await;
+    let asset = |end: &str| {
+        let names = page.split("\"/assets/").skip(1).map(|rest| rest.split('"').next().unwrap());
+        format!("/assets/{}", names.into_iter().find(|name| name.ends_with(end)).unwrap())
+    };
+    for (path, most) in [
+        ("/events".to_owned(), 5_400),
+        (format!("/events/{id}"), 8_200 + 4_000),
+        (commit, 4_100 + 2_000),
+        ("/events/replay?force=true".to_owned(), 5_400),
+        ("/v1/events".to_owned(), 8_000),
+        ("/openapi.json".to_owned(), 12_000),
+        (asset(".css"), 8_192),
+        (asset(".js"), 4_096),
+    ] {
+        let plain = get(&yard, &path, &[]).await;
+        assert_eq!((plain.code, plain.header("content-encoding")), (200, None), "{path}");
+        let packed = get(&yard, &path, &[("accept-encoding", "gzip, br")]).await;
+        assert_eq!(packed.header("content-encoding"), Some("gzip"), "{path}");
+        assert_eq!(packed.header("vary"), Some("accept-encoding"), "{path}");
+        let mut unpacked = Vec::new();
+        flate2::read::GzDecoder::new(packed.body.as_ref()).read_to_end(&mut unpacked).unwrap();
+        // Each look at a replay mints another one.
+        assert!(unpacked == plain.body || path.starts_with("/events/replay"), "{path}");
+        assert!(packed.body.len() <= most, "{path} has {} bytes, {} unpacked", packed.body.len(), unpacked.len());
+    }
+    let small = get(&yard, "/health", &[("accept-encoding", "gzip")]).await;
+    assert_eq!(small.header("content-encoding"), None);
 }
 
 #[tokio::test]
