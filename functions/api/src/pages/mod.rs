@@ -79,6 +79,7 @@ pub(crate) fn router(api: Arc<Api>) -> Router<Arc<Api>> {
         .route("/sign-in", get(sign_in::ask).post(sign_in::sign_in))
         .route("/sign-out", post(sign_in::sign_out))
         .route("/assets/{name}", get(asset))
+        .route("/favicon.ico", get(icon))
         .layer(middleware::map_response(safe))
 }
 
@@ -153,6 +154,14 @@ async fn asset(Path(name): Path<String>) -> Response {
     };
     let kept = "public, max-age=31536000, immutable";
     ([(header::CONTENT_TYPE, asset.kind), (header::CACHE_CONTROL, kept)], asset.text).into_response()
+}
+
+/// Browsers ask for it where an answer names no icon, as JSON cannot.
+async fn icon() -> Response {
+    let Some(icon) = pages::assets::at(&pages::assets::addresses().icon) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    ([(header::CONTENT_TYPE, icon.kind), (header::CACHE_CONTROL, "public, max-age=86400")], icon.text).into_response()
 }
 
 /// What every answer of the pages carries.
