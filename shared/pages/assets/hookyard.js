@@ -65,7 +65,7 @@
   box.checked = (kept(box.id) ?? box.dataset.kept) === "1";
   box.onchange = () => kept(box.id, box.checked ? "1" : "0");
  }
- // A replay goes on by itself: time enough to press Stop.
+ // A replay goes on by itself.
  const go = $("#go");
  if (go) setTimeout(() => go.requestSubmit(), 1500);
  // Keys.
