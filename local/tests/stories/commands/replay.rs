@@ -58,6 +58,8 @@ async fn what_fails_again_is_told_with_what_to_do() {
     errored(&yard, &[7, 8]).await;
     yard.server().answer_always(Answer::status(403));
     let replay = || at(&place, &yard, &["events", "replay", "--repository", "octo-org/hello", "--yes"]);
+    let earlier = json(replay().with("--dry-run"))["replay"].as_str().unwrap().to_owned();
+    yard.advance(1);
     let ended = replay().run().with(1);
     assert_eq!(ended.out, "2 replayed: 2 failed\n");
     let told: Vec<_> = ended.err.lines().skip(1).collect();
@@ -68,8 +70,8 @@ async fn what_fails_again_is_told_with_what_to_do() {
     );
     plain(&ended.all());
 
-    // The yard's clock stands still, so the next replay is no newer than the runs of this one.
-    let left = replay().run().with(1);
+    // A replay that is older than the runs of this one.
+    let left = replay().with("--resume").with(&earlier).run().with(1);
     assert_eq!(left.out, "0 replayed: 2 left alone (run since)\n");
     assert!(
         left.err.contains("error: 2 of 2 left alone: it has run again since this replay was begun\n hint: "),
