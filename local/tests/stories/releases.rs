@@ -148,7 +148,7 @@ async fn the_page_shows_what_shipped_and_how_often() {
         "The newest 50 releases",
         "every 24 h (median gap, n = 49)",
         "Day 60",
-        "<svg class=\"chart\"",
+        "<svg class=\"chart lanes\"",
         ">ana<",
         ">1 h<",
     ] {
@@ -158,7 +158,7 @@ async fn the_page_shows_what_shipped_and_how_often() {
     let older = older.split('"').next().unwrap().replace("&amp;", "&").replace("&#38;", "&");
     let (_, second) = page(&older).await;
     assert_eq!(second.matches("role=\"rowheader\"").count(), 10);
-    assert!(!second.contains("<svg class=\"chart\""), "the lanes are on the first page");
+    assert!(!second.contains("<svg class=\"chart lanes\""), "the lanes are on the first page");
 
     send(&yard, "release.deleted").await;
     let (_, deleted) = page("/releases?state=deleted&repository=octo-org/hello").await;

@@ -305,3 +305,96 @@ fn shipped(release: &Release, now: Timestamp) -> Shipped {
         age: coarse(between(release.at(), now)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use domain::ids::{Repository, Sha};
+    use domain::release::ReleaseState;
+    use domain::statuses::{self, State};
+    use jiff::SignedDuration;
+
+    use crate::releases::tests::{release, shell};
+
+    const NOW: &str = "2026-11-21T14:10:00Z";
+
+    fn refused(n: u64) -> Trouble {
+        let now: Timestamp = NOW.parse().unwrap();
+        Trouble::Status(RefusedStatus {
+            repository: Repository::parse("acme/api").unwrap(),
+            sha: Sha::parse(&format!("{n:040x}")).unwrap(),
+            refused: statuses::Refused {
+                context: "integration-testing".to_owned(),
+                state: State::Success,
+                reason: StatusReason::Forbidden,
+                why: "Resource not accessible by personal access token".to_owned(),
+                at: now - SignedDuration::from_mins(i64::try_from(n).unwrap()),
+            },
+        })
+    }
+
+    fn said(troubles: u64, letters: u64, waiting: bool, counted: bool) -> String {
+        let now: Timestamp = NOW.parse().unwrap();
+        let counts: Vec<_> = counted.then(|| Hour::empty(domain::hours::hour_of(now))).into_iter().collect();
+        let next_cursor = waiting.then(|| "next".to_owned());
+        let seen = Seen {
+            hours: 24,
+            counts: &counts,
+            waiting: &EventPage { events: Vec::new(), next_cursor },
+            troubles: &(0..troubles).map(refused).collect::<Vec<_>>(),
+            dead_letters: &[(DeadLetterQueue::Fanout, letters)],
+            releases: &[],
+            refused: Refused::Elsewhere(None),
+            webhook_url: String::new(),
+        };
+        sentence(&seen, now).1
+    }
+
+    #[test]
+    fn the_sentence_says_what_is_wrong_and_nothing_else_is() {
+        for (troubles, letters, counted, words) in [
+            (0, 0, true, "All is well: nothing failed, nothing waits."),
+            (0, 0, false, "Nothing has arrived in this time, and nothing waits."),
+            (1, 0, true, "1 status needs you. The rest is fine."),
+            (2, 0, true, "2 statuses need you. The rest is fine."),
+            (0, 1, false, "1 dead letter needs you. The rest is fine."),
+            (1, 3, true, "1 status and 3 dead letters need you. The rest is fine."),
+            (26, 0, true, "25 or more events and statuses need you. The rest is fine."),
+        ] {
+            assert_eq!(said(troubles, letters, false, counted), words);
+        }
+    }
+
+    #[test]
+    fn the_fullest_page_keeps_to_its_budget() {
+        let now: Timestamp = NOW.parse().unwrap();
+        let counts: Vec<_> = (0..200)
+            .map(|n| {
+                let mut hour = Hour::empty(domain::hours::hour_of(now) - SignedDuration::from_hours(n));
+                Counted::ALL.into_iter().for_each(|what| hour.add(what, 1_234));
+                hour.add(Counted::Received, 5_000);
+                hour
+            })
+            .collect();
+        let troubles: Vec<_> = (0..26).map(refused).collect();
+        let releases = ["v1", "v2", "v3", "v4", "v5"]
+            .map(|name| release(&format!("acme/{name}"), 1, "2026-11-20T12:00:00Z", ReleaseState::Published));
+        for hours in [24, HOURS] {
+            let seen = Seen {
+                hours,
+                counts: &counts,
+                waiting: &EventPage::default(),
+                troubles: &troubles,
+                dead_letters: &DeadLetterQueue::ALL.map(|queue| (queue, 7)),
+                releases: &releases,
+                refused: Refused::Here { since: now, reasons: vec![("signature", "Another secret.", 9, now); 8] },
+                webhook_url: String::new(),
+            };
+            let html = Overview::new(shell(), seen, now).render().unwrap();
+            assert_eq!(html.matches("class=\"hatched\"").count() as u64, if hours == 24 { 24 } else { 28 });
+            assert!(html.contains("25 or more") && html.contains("All that need you"), "{html}");
+            assert!(html.len() < 35_000, "{hours} hours: {} bytes", html.len());
+        }
+    }
+}

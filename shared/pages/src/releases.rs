@@ -192,7 +192,7 @@ pub(crate) mod tests {
         }
     }
 
-    fn shell() -> Shell {
+    pub(crate) fn shell() -> Shell {
         Shell {
             section: Section::Elsewhere,
             host: "localhost".to_owned(),
