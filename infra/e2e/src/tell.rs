@@ -115,6 +115,7 @@ fn stories() -> Vec<Named> {
     own! { stories operator: [
         what_was_set_aside_is_listed_and_redriven,
         replays_go_through_the_topic,
+        releases_are_kept_current,
         pages_are_served_to_whoever_has_the_key,
     ] }
     own! { stories secrets: [

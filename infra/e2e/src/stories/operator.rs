@@ -71,6 +71,25 @@ pub async fn replays_go_through_the_topic(stack: &Stack) {
     assert_eq!(yard.event(&other).await["status"], "processed");
 }
 
+/// A release stands in the list and on its page, whatever becomes of it.
+pub async fn releases_are_kept_current(stack: &Stack) {
+    let yard = stack.yard().await.unwrap();
+    for sample in ["release.published", "release.prereleased", "release.deleted"] {
+        yard.webhook(sample).send().await.accepted();
+        yard.idle().await;
+        yard.advance(1);
+    }
+    let reply = yard.get("/v1/releases?repository=octo-org/hello").await;
+    assert_eq!(reply.code, 200, "{}", reply.json());
+    let said = reply.json();
+    let states = said["releases"].as_array().unwrap().iter().map(|release| (&release["tag"], &release["state"]));
+    let expected = [("v1.3.0-rc.1", "deleted"), ("v1.2.0", "published")].map(|(tag, state)| (json!(tag), json!(state)));
+    assert!(states.eq(expected.iter().map(|(tag, state)| (tag, state))), "{said}");
+    let page = yard.get("/releases").await;
+    let text = String::from_utf8_lossy(&page.body).into_owned();
+    assert!(page.code == 200 && text.contains("v1.2.0"), "{}: {text}", page.code);
+}
+
 /// The deployed function serves the pages, to whoever has the key.
 pub async fn pages_are_served_to_whoever_has_the_key(stack: &Stack) {
     let mut yard = stack.yard().await.unwrap();
@@ -81,6 +100,7 @@ pub async fn pages_are_served_to_whoever_has_the_key(stack: &Stack) {
         ("/events".to_owned(), event.as_str()),
         (format!("/events/{event}"), "Your server took it."),
         (format!("/commits/{REPOSITORY}/{SHA}"), "success"),
+        ("/".to_owned(), "Received"),
         ("/help".to_owned(), "Hookyard"),
     ] {
         let page = yard.get(&path).await;
@@ -90,6 +110,8 @@ pub async fn pages_are_served_to_whoever_has_the_key(stack: &Stack) {
         let policy = page.header("content-security-policy").unwrap_or_default();
         assert!(policy.contains("default-src 'none'"), "{path}: {policy}");
     }
+    let specification = yard.get("/openapi.json").await;
+    assert_eq!((specification.code, &specification.json()["openapi"]), (200, &json!("3.1.0")));
     yard.api_key = None;
     let turned_away = yard.get("/events").await;
     assert_eq!(turned_away.code, 303, "to sign in");
