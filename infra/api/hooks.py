@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import json
 import os
 from datetime import datetime, timedelta, timezone
 
@@ -35,7 +36,11 @@ def align(case):
     if isinstance(case.query, dict):
         own_cursor_only(case.query)
         in_order(case.query)
-    if isinstance(case.body, dict):
+    if case.path == "/github":
+        # A form holds GitHub's JSON, and any JSON is a delivery.
+        if isinstance(case.body, dict) and case.media_type == "application/x-www-form-urlencoded":
+            case.body = {"payload": json.dumps({"zen": case.body.get("payload")})}
+    elif isinstance(case.body, dict):
         body = case.body
         if case.path == "/v1/replays":
             own_cursor_only(body)
