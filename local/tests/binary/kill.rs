@@ -1,11 +1,12 @@
 //! `kill -9`, here after a delivery was acknowledged: it is delivered all the same, and under one id.
 //!
-//! Below: at the worst moments, one by one (`moments`); the binary itself
+//! Below: at the worst moments, one by one (`moments`); by an event that kills whoever works on it (`poison`); the binary itself
 //! and the real clock at four moments together (`real`);
 //! a thousand deliveries under random kills (`thousand`).
 
 mod ledger;
 mod moments;
+mod poison;
 mod real;
 mod steered;
 mod storm;

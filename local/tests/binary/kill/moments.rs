@@ -57,7 +57,8 @@ async fn struck_by_github() {
     struck("killed when it asks what became of it", &[(POST_APPLIED, 1), (LIST_TAKEN, 1)], &[]).await;
     struck("killed when it knows what became of it", &[(POST_APPLIED, 1), (LIST_ANSWERED, 1)], &[]).await;
     let again = [(POST_APPLIED, 1), (LIST_ANSWERED, 1), (LIST_TAKEN, 1), (POST_APPLIED, 1)];
-    struck("again and again", &again, &[]).await;
+    // Only what was not applied is certain to be sent once more: everything else may have been written meanwhile.
+    struck("again and again", &again, &[Fault::Close]).await;
     struck("at the POST that comes after a settling", &[(POST_APPLIED, 1), (POST_APPLIED, 1)], &[Fault::Close]).await;
 }
 
