@@ -119,7 +119,9 @@ impl Gateway {
         store::schema::create_table(&client, TABLE)
             .await
             .map_err(|error| anyhow!("the store cannot be prepared: {error}"))?;
-        let store = Arc::new(Store::new(client, TABLE, clock.clone()));
+        // Readers wait for nobody; what is recorded waits for what is being acknowledged.
+        let pages = Arc::new(Store::new(client, TABLE, clock.clone()));
+        let store = Arc::new(Store::new(engine.client_behind(queues.brake()), TABLE, clock.clone()));
         let bodies = Arc::new(bodies);
         let (fanout_queue, statuses_queue) = (named(&queues, FANOUT)?, named(&queues, STATUSES)?);
         let public_url = match &config.public_url {
@@ -165,8 +167,8 @@ impl Gateway {
         }
         let writer = Arc::new(Writer::new(store.clone(), store.clone(), github, clock.clone(), Arc::new(Silent)));
         let api_state = Arc::new(api::Api {
-            reader: store.clone() as Arc<dyn EventReader>,
-            releases: store.clone(),
+            reader: pages.clone() as Arc<dyn EventReader>,
+            releases: pages,
             bodies: bodies.clone() as Arc<dyn BodyReader>,
             statuses: Arc::new(statuses_queue.clone()),
             bus: Arc::new(queues.topic(&[FANOUT])?),

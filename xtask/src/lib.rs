@@ -4,6 +4,7 @@
 pub mod calls;
 pub mod code;
 pub mod docs;
+mod names;
 pub mod operations;
 pub mod permissions;
 pub mod queues;

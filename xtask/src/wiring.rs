@@ -7,7 +7,7 @@ use syn::visit::{self, Visit};
 use syn::{Expr, Item, Token};
 
 use crate::Tree;
-use crate::calls::{idents_in, idents_of, is_test};
+use crate::names::{idents_in, idents_of, is_test};
 
 /// An adapter, made with settings.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,16 +2,15 @@
 //!
 //! It works within one process: on one machine that is the whole gateway, on Lambda one batch.
 
-use std::time::Duration;
-
 use domain::ports::Clock;
 use domain::run::{Company, FEW};
 use jiff::SignedDuration;
+use lambda::clock::within;
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard, Semaphore, SemaphorePermit};
 
 /// The longest wait for the company to be right: an attempt of somebody else takes 10 s at most. Together with an attempt of
 /// one's own this stays below the 30 s of a Lambda invocation; whoever has waited in vain goes back to the queue.
-const PATIENCE: Duration = Duration::from_secs(11);
+const PATIENCE: SignedDuration = SignedDuration::from_secs(11);
 
 /// Who is under way in this process.
 pub(crate) struct Isolation {
@@ -34,14 +33,7 @@ impl Isolation {
 
     /// Waits until the company is right; none when that takes too long.
     pub(crate) async fn enter(&self, company: Company, clock: &dyn Clock) -> Option<Pass<'_>> {
-        let now = clock.now();
-        let patience = SignedDuration::try_from(PATIENCE).unwrap_or_default();
-        let until = now.checked_add(patience).unwrap_or(now);
-        tokio::select! {
-            biased;
-            pass = self.wait(company) => Some(pass),
-            () = clock.sleep_until(until) => None,
-        }
+        within(clock, PATIENCE, self.wait(company)).await
     }
 
     async fn wait(&self, company: Company) -> Pass<'_> {

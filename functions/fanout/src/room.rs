@@ -3,11 +3,10 @@
 //! Small bodies come with their messages and are bounded by how many of those are under way. A large one is read when its
 //! message is worked on: sixty-four of the largest would be 1.6 GB.
 
-use std::time::Duration;
-
 use domain::envelope::{Body, Envelope};
 use domain::ports::Clock;
 use jiff::SignedDuration;
+use lambda::clock::within;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// What all of them may take together, in KiB: five of the largest that GitHub sends (25 MiB), or hundreds of the usual large
@@ -15,7 +14,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 const ROOM: u32 = 128 * 1024;
 
 /// The longest wait for room: an attempt of somebody else takes 10 s at most.
-const PATIENCE: Duration = Duration::from_secs(11);
+const PATIENCE: SignedDuration = SignedDuration::from_secs(11);
 
 pub(crate) struct Room(Semaphore);
 
@@ -30,14 +29,8 @@ impl Room {
         let Body::Stored { bytes, .. } = &envelope.body else { return Some(None) };
         // Whoever wants more than there is takes all of it.
         let wanted = u32::try_from(bytes.div_ceil(1024)).unwrap_or(ROOM).min(ROOM);
-        let now = clock.now();
-        let until = now.checked_add(SignedDuration::try_from(PATIENCE).unwrap_or_default()).unwrap_or(now);
-        tokio::select! {
-            biased;
-            // Nobody closes it.
-            permit = self.0.acquire_many(wanted) => Some(permit.ok()),
-            () = clock.sleep_until(until) => None,
-        }
+        // Nobody closes it.
+        within(clock, PATIENCE, self.0.acquire_many(wanted)).await.map(Result::ok)
     }
 }
 

@@ -4,10 +4,10 @@ use axum::body::{Body, BodyDataStream};
 use bytes::{Bytes, BytesMut};
 use domain::delivery::BODY_LIMIT;
 use domain::ports::Clock;
-use futures_util::future::{Either, select};
-use futures_util::{StreamExt, pin_mut};
+use futures_util::StreamExt;
 use http::{HeaderMap, header};
 use jiff::{SignedDuration, Timestamp};
+use lambda::clock::{until, within};
 use lambda::meter::Refusal;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
@@ -107,21 +107,6 @@ async fn drain(stream: &mut BodyDataStream, mut seen: usize) {
         if seen > DRAIN.0 {
             return;
         }
-    }
-}
-
-/// The future's result, or none when it takes longer than that.
-async fn within<T>(clock: &dyn Clock, longest: SignedDuration, future: impl Future<Output = T>) -> Option<T> {
-    until(clock, later(clock.now(), longest), future).await
-}
-
-/// The future's result, or none when it takes until then.
-async fn until<T>(clock: &dyn Clock, end: Timestamp, future: impl Future<Output = T>) -> Option<T> {
-    let timeout = clock.sleep_until(end);
-    pin_mut!(future);
-    match select(future, timeout).await {
-        Either::Left((result, _)) => Some(result),
-        Either::Right(_) => None,
     }
 }
 

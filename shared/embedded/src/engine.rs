@@ -4,12 +4,12 @@
 //! request to `dynoxide` instead of a connection, so a laptop and a test run the code that runs on AWS, down to
 //! the JSON that would have travelled.
 
-use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
+use std::{fmt, io};
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::config::{BehaviorVersion, Config, Credentials, Region};
+use aws_sdk_dynamodb::config::{BehaviorVersion, Config, Region, StalledStreamProtectionConfig};
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
 };
@@ -19,6 +19,9 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 use dynoxide::{Database, DynoxideError};
+
+use crate::queue::Brake;
+use crate::synced::Log;
 
 /// What DynamoDB calls its API in `X-Amz-Target`, with the dot before the operation.
 const TARGET: &str = "DynamoDB_20120810.";
@@ -43,6 +46,8 @@ pub enum EngineError {
 #[derive(Clone)]
 pub struct Engine {
     database: Database,
+    /// None in memory.
+    log: Option<Arc<Log>>,
 }
 
 impl Engine {
@@ -52,11 +57,11 @@ impl Engine {
     /// [`EngineError::Open`] when SQLite refuses.
     pub fn memory() -> Result<Self, EngineError> {
         let database = Database::memory();
-        database.map(|database| Self { database }).map_err(|why| opening(Path::new(":memory:"), &why))
+        database.map(|database| Self { database, log: None }).map_err(|why| opening(Path::new(":memory:"), &why))
     }
 
-    /// The database in that file, made if there is none. Every write is on disk before it is answered (WAL, full
-    /// sync). One process at a time: whoever calls this holds the data folder's lock.
+    /// The database in that file, made if there is none. Every write is on disk before it is answered, and so is what a
+    /// read has found. One process at a time: whoever calls this holds the data folder's lock.
     ///
     /// # Errors
     /// [`EngineError::Open`] when the file cannot be opened, or its path is no UTF-8.
@@ -65,20 +70,39 @@ impl Engine {
             path: path.display().to_string(),
             why: "its path is no UTF-8".into(),
         })?;
-        Database::new(text).map(|database| Self { database }).map_err(|why| opening(path, &why))
+        let database = Database::new(text).map_err(|why| opening(path, &why))?;
+        // The way to `synchronous=NORMAL`, everything else as it was: the syncs are ours ([`Log`]).
+        database.disable_bulk_loading().map_err(|why| opening(path, &why))?;
+        let log = Log::of(path).map_err(|why| EngineError::Open { path: text.into(), why: why.to_string() })?;
+        Ok(Self { database, log: Some(Arc::new(log)) })
     }
 
     /// A client of the SDK that talks to this database. Reads no environment and no profile.
     pub fn client(&self) -> Client {
+        self.client_with(Brake::default())
+    }
+
+    /// The same, whose operations let publications go first.
+    pub fn client_behind(&self, brake: &Brake) -> Client {
+        self.client_with(brake.clone())
+    }
+
+    fn client_with(&self, brake: Brake) -> Client {
         let config = Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new("local"))
-            // Signing needs some key; nobody checks it, because the request never leaves the process.
-            .credentials_provider(Credentials::new("embedded", "embedded", None, None, "embedded"))
+            // Nothing is signed and no stream watched for stalls: the request never leaves the process.
+            .allow_no_auth()
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .endpoint_url("http://embedded.invalid")
-            .http_client(InProcess(Arc::new(self.database.clone())))
+            .http_client(InProcess(Arc::new(Way { engine: self.clone(), brake })))
             .build();
         Client::from_conf(config)
+    }
+
+    /// How often the database's log was synced since it was opened: once for all that was written meanwhile.
+    pub fn syncs(&self) -> u64 {
+        self.log.as_ref().map_or(0, |log| log.syncs())
     }
 
     /// Removes rows whose time is over, by the machine's clock, and says how many. DynamoDB does this by itself.
@@ -94,13 +118,30 @@ impl Engine {
     }
 }
 
+impl Engine {
+    /// One operation, and then the disk.
+    fn run(&self, operation: &str, body: &[u8]) -> io::Result<Result<String, DynoxideError>> {
+        let Some(log) = &self.log else { return Ok(answer(&self.database, operation, body)) };
+        let answer = match operation {
+            "GetItem" | "Query" | "DescribeTable" => answer(&self.database, operation, body),
+            _ => log.writing(|| answer(&self.database, operation, body)),
+        };
+        log.settle().map(|()| answer)
+    }
+}
+
 fn opening(path: &Path, why: &DynoxideError) -> EngineError {
     EngineError::Open { path: path.display().to_string(), why: why.to_string() }
 }
 
 /// The SDK's way to the database: client and connector at once, since there are no connections to keep.
 #[derive(Clone)]
-struct InProcess(Arc<Database>);
+struct InProcess(Arc<Way>);
+
+struct Way {
+    engine: Engine,
+    brake: Brake,
+}
 
 impl fmt::Debug for InProcess {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -116,15 +157,16 @@ impl HttpClient for InProcess {
 
 impl HttpConnector for InProcess {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let database = Arc::clone(&self.0);
+        let way = Arc::clone(&self.0);
         HttpConnectorFuture::new(async move {
+            way.brake.turn().await;
             let target = request.headers().get("x-amz-target").unwrap_or_default();
             let operation = target.strip_prefix(TARGET).unwrap_or_default().to_owned();
             let body = request.body().bytes().map(<[u8]>::to_vec).unwrap_or_default();
-            let work = move || answer(&database, &operation, &body);
-            let (status, json) = match tokio::task::spawn_blocking(work).await {
-                Ok(Ok(json)) => (200, json),
-                Ok(Err(refusal)) => (refusal.status_code(), refusal.to_json()),
+            let (status, json) = match tokio::task::spawn_blocking(move || way.engine.run(&operation, &body)).await {
+                Ok(Ok(Ok(json))) => (200, json),
+                Ok(Ok(Err(refusal))) => (refusal.status_code(), refusal.to_json()),
+                Ok(Err(disk)) => return Err(ConnectorError::io(disk.into())),
                 Err(stopped) => return Err(ConnectorError::io(stopped.into())),
             };
             let status = StatusCode::try_from(status).map_err(|wrong| ConnectorError::other(wrong.into(), None))?;

@@ -9,3 +9,4 @@ pub mod bodies;
 pub mod engine;
 pub mod folder;
 pub mod queue;
+mod synced;

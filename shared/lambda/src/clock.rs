@@ -1,10 +1,10 @@
-//! The system's clock behind the port of time.
+//! The system's clock behind the port of time, and waits that end.
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::ports::Clock;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 /// The longest wait without a look at the wall clock. A clock that is set forward, or a laptop that wakes up, is
 /// noticed this soon; the timer below runs on a clock that stands still meanwhile.
@@ -25,6 +25,22 @@ impl Clock for SystemClock {
         while let Some(wait) = remaining(self.now(), until) {
             tokio::time::sleep(wait).await;
         }
+    }
+}
+
+/// What the future gives, or none when it takes `longest` or more by that clock; the future is dropped then.
+pub async fn within<T>(clock: &dyn Clock, longest: SignedDuration, future: impl Future<Output = T>) -> Option<T> {
+    let now = clock.now();
+    until(clock, now.checked_add(longest).unwrap_or(now), future).await
+}
+
+/// What the future gives, or none when it is not done at `end`; the future is dropped then.
+pub async fn until<T>(clock: &dyn Clock, end: Timestamp, future: impl Future<Output = T>) -> Option<T> {
+    tokio::select! {
+        // What is done in the last moment is done.
+        biased;
+        result = future => Some(result),
+        () = clock.sleep_until(end) => None,
     }
 }
 

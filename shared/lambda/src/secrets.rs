@@ -11,6 +11,8 @@ use jiff::{SignedDuration, Timestamp};
 use secrecy::ExposeSecret;
 use tokio::sync::Mutex;
 
+use crate::clock::within;
+
 /// What was read is good for this long: a rotated secret is in use everywhere soon after.
 pub const GOOD_FOR: SignedDuration = SignedDuration::from_mins(5);
 
@@ -83,7 +85,7 @@ impl Kept {
         let known = self.known();
         let now = self.clock.now();
         if let Some(at) = asked.at
-            && within(at, now, asked.rest())
+            && recent(at, now, asked.rest())
         {
             match (&known, &asked.failed) {
                 (Some(known), _) => return self.valid(known),
@@ -96,12 +98,8 @@ impl Kept {
             Some(_) => {
                 // Noted before, because whoever waits for this may go away.
                 asked.at = Some(now);
-                let until = now.checked_add(PATIENCE).unwrap_or(now);
-                tokio::select! {
-                    biased;
-                    answer = self.read() => answer,
-                    () = self.clock.sleep_until(until) => Err(self.error("no answer in time")),
-                }
+                let answer = within(self.clock.as_ref(), PATIENCE, self.read()).await;
+                answer.unwrap_or_else(|| Err(self.error("no answer in time")))
             }
         };
         // A store that took long to fail has its rest from now on.
@@ -162,7 +160,7 @@ impl Asked {
 impl Secrets for Kept {
     async fn current(&self) -> Result<Keyring, PortError> {
         match self.known() {
-            Some(known) if within(known.as_of, self.clock.now(), GOOD_FOR) => self.valid(&known),
+            Some(known) if recent(known.as_of, self.clock.now(), GOOD_FOR) => self.valid(&known),
             _ => self.ask().await,
         }
     }
@@ -173,7 +171,7 @@ impl Secrets for Kept {
 }
 
 /// Whether less than `span` has gone by since `then`. A clock that was set back proves nothing: no.
-fn within(then: Timestamp, now: Timestamp, span: SignedDuration) -> bool {
+fn recent(then: Timestamp, now: Timestamp, span: SignedDuration) -> bool {
     (SignedDuration::ZERO..span).contains(&now.duration_since(then))
 }
 

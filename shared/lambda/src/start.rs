@@ -3,6 +3,8 @@
 use domain::ports::Clock;
 use jiff::SignedDuration;
 
+use crate::clock::within;
+
 /// The most that a start waits for what only spares the first request a wait. Lambda itself gives up after ten seconds
 /// (AWS Lambda: "Lambda runtime environment lifecycle") and begins again, which would help nobody.
 const PATIENCE: SignedDuration = SignedDuration::from_secs(3);
@@ -10,12 +12,8 @@ const PATIENCE: SignedDuration = SignedDuration::from_secs(3);
 /// Reads secrets and opens connections: `steps` are best joined, so that they wait for each other's answers. What is not
 /// done in time is done when it is needed.
 pub async fn prepare<T>(clock: &dyn Clock, steps: impl Future<Output = T>) {
-    let now = clock.now();
-    let until = now.checked_add(PATIENCE).unwrap_or(now);
-    tokio::select! {
-        biased;
-        _ = steps => {}
-        () = clock.sleep_until(until) => tracing::warn!("the start took too long; the first request does the rest"),
+    if within(clock, PATIENCE, steps).await.is_none() {
+        tracing::warn!("the start took too long; the first request does the rest");
     }
 }
 

@@ -8,7 +8,7 @@
 //! ```text
 //! mod.rs       what callers see: Queues, and the names of its queues
 //! handle.rs    one queue: send, receive, ack, defer, dead letters     ports.rs   the domain's ports over it
-//! dead.rs      the port of dead letters
+//! dead.rs      the port of dead letters           brake.rs     publications go before the record
 //! refusals.rs  what SQS would not take, this does not take either     packed.rs  bodies as they are stored
 //! salvage.rs   a damaged file: what can be read of it goes into a fresh one
 //! writer.rs    the thread, its transactions, and what a failure means      trouble.rs   the failure that lasts
@@ -23,6 +23,7 @@
 //! - A dead letter is moved, not copied, and a redriven message is a new one at the end of its group.
 
 mod books;
+mod brake;
 mod dead;
 mod handle;
 mod ledger;
@@ -43,6 +44,7 @@ use domain::error::PortError;
 use domain::ports::Clock;
 use rusqlite::Connection;
 
+pub use self::brake::Brake;
 pub use self::dead::DeadLetters;
 pub use self::handle::{Counts, DeadLetter, Outgoing, Queue};
 pub use self::ports::Topic;
@@ -83,6 +85,7 @@ pub const QUEUES: &[QueueSpec] =
 pub struct Queues {
     writer: Arc<Writer>,
     salvaged: Option<Arc<Salvage>>,
+    brake: Brake,
 }
 
 impl Queues {
@@ -172,7 +175,7 @@ impl Queues {
                 _ => Err(PortError::permanent(format!("there is no standard queue {name} to subscribe"))),
             })
             .collect::<Result<Vec<_>, _>>()?;
-        Ok(Topic::new(Arc::clone(&self.writer), queues.iter().map(Queue::at).collect()))
+        Ok(Topic::new(Arc::clone(&self.writer), queues.iter().map(Queue::at).collect(), self.brake.clone()))
     }
 
     /// Returns as soon as none of these queues has a message in flight and none has one that is due now. What is
@@ -198,6 +201,11 @@ impl Queues {
         }
     }
 
+    /// What lets publications to these topics go first.
+    pub fn brake(&self) -> &Brake {
+        &self.brake
+    }
+
     /// How many transactions that changed something have been committed since the file was opened.
     pub fn commits(&self) -> u64 {
         self.writer.commits()
@@ -211,6 +219,6 @@ impl Queues {
 
     fn start(conn: Connection, clock: Arc<dyn Clock>, queues: &[QueueSpec], path: &Path) -> Result<Self, OpenError> {
         let writer = Writer::start(conn, clock, queues, path)?;
-        Ok(Self { writer: Arc::new(writer), salvaged: None })
+        Ok(Self { writer: Arc::new(writer), salvaged: None, brake: Brake::default() })
     }
 }

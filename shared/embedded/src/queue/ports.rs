@@ -9,6 +9,7 @@ use domain::ports::{EventBus, Inbox, Message, StatusQueue};
 use domain::statuses::message::StatusMessage;
 use jiff::Timestamp;
 
+use super::brake::Brake;
 use super::handle::{Outgoing, Queue, json};
 use super::ledger::New;
 use super::packed::Packed;
@@ -20,17 +21,19 @@ use super::writer::{Weight, Writer};
 pub struct Topic {
     writer: Arc<Writer>,
     subscribers: Vec<usize>,
+    brake: Brake,
 }
 
 impl Topic {
-    pub(super) fn new(writer: Arc<Writer>, subscribers: Vec<usize>) -> Self {
-        Self { writer, subscribers }
+    pub(super) fn new(writer: Arc<Writer>, subscribers: Vec<usize>, brake: Brake) -> Self {
+        Self { writer, subscribers, brake }
     }
 }
 
 #[async_trait]
 impl EventBus for Topic {
     async fn publish(&self, body: &str, attributes: &Attributes) -> Result<(), PortError> {
+        let _publishing = self.brake.publishing();
         let pairs = || attributes.iter().map(|(name, value)| (*name, value.as_str()));
         refusals::check_message(body, pairs(), refusals::TOPIC_LIMIT)?;
         let new = New { body: Packed::of(body), attributes: json(pairs()), fifo: None };
