@@ -4,9 +4,9 @@
 //! request to `dynoxide` instead of a connection, so a laptop and a test run the code that runs on AWS, down to
 //! the JSON that would have travelled.
 
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
-use std::{fmt, io};
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Config, Region, StalledStreamProtectionConfig};
@@ -20,8 +20,8 @@ use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 use dynoxide::{Database, DynoxideError};
 
+use crate::operations::{Operation, Operations, log_of};
 use crate::queue::Brake;
-use crate::synced::Log;
 
 /// What DynamoDB calls its API in `X-Amz-Target`, with the dot before the operation.
 const TARGET: &str = "DynamoDB_20120810.";
@@ -46,8 +46,7 @@ pub enum EngineError {
 #[derive(Clone)]
 pub struct Engine {
     database: Database,
-    /// None in memory.
-    log: Option<Arc<Log>>,
+    operations: Arc<Operations<Result<String, DynoxideError>>>,
 }
 
 impl Engine {
@@ -56,8 +55,10 @@ impl Engine {
     /// # Errors
     /// [`EngineError::Open`] when SQLite refuses.
     pub fn memory() -> Result<Self, EngineError> {
-        let database = Database::memory();
-        database.map(|database| Self { database, log: None }).map_err(|why| opening(Path::new(":memory:"), &why))
+        let path = Path::new(":memory:");
+        let database = Database::memory().map_err(|why| opening(path, &why))?;
+        let operations = Operations::start(None).map_err(|why| opening(path, &why))?;
+        Ok(Self { database, operations: Arc::new(operations) })
     }
 
     /// The database in that file, made if there is none. Every write is on disk before it is answered, and so is what a
@@ -71,10 +72,11 @@ impl Engine {
             why: "its path is no UTF-8".into(),
         })?;
         let database = Database::new(text).map_err(|why| opening(path, &why))?;
-        // The way to `synchronous=NORMAL`, everything else as it was: the syncs are ours ([`Log`]).
+        // The way to `synchronous=NORMAL`, everything else as it was: the syncs are ours ([`crate::operations`]).
         database.disable_bulk_loading().map_err(|why| opening(path, &why))?;
-        let log = Log::of(path).map_err(|why| EngineError::Open { path: text.into(), why: why.to_string() })?;
-        Ok(Self { database, log: Some(Arc::new(log)) })
+        let log = log_of(path).map_err(|why| opening(path, &why))?;
+        let operations = Operations::start(Some(log)).map_err(|why| opening(path, &why))?;
+        Ok(Self { database, operations: Arc::new(operations) })
     }
 
     /// A client of the SDK that talks to this database. Reads no environment and no profile.
@@ -102,7 +104,7 @@ impl Engine {
 
     /// How often the database's log was synced since it was opened: once for all that was written meanwhile.
     pub fn syncs(&self) -> u64 {
-        self.log.as_ref().map_or(0, |log| log.syncs())
+        self.operations.syncs()
     }
 
     /// Removes rows whose time is over, by the machine's clock, and says how many. DynamoDB does this by itself.
@@ -118,19 +120,7 @@ impl Engine {
     }
 }
 
-impl Engine {
-    /// One operation, and then the disk.
-    fn run(&self, operation: &str, body: &[u8]) -> io::Result<Result<String, DynoxideError>> {
-        let Some(log) = &self.log else { return Ok(answer(&self.database, operation, body)) };
-        let answer = match operation {
-            "GetItem" | "Query" | "DescribeTable" => answer(&self.database, operation, body),
-            _ => log.writing(|| answer(&self.database, operation, body)),
-        };
-        log.settle().map(|()| answer)
-    }
-}
-
-fn opening(path: &Path, why: &DynoxideError) -> EngineError {
+fn opening(path: &Path, why: &dyn fmt::Display) -> EngineError {
     EngineError::Open { path: path.display().to_string(), why: why.to_string() }
 }
 
@@ -163,11 +153,15 @@ impl HttpConnector for InProcess {
             let target = request.headers().get("x-amz-target").unwrap_or_default();
             let operation = target.strip_prefix(TARGET).unwrap_or_default().to_owned();
             let body = request.body().bytes().map(<[u8]>::to_vec).unwrap_or_default();
-            let (status, json) = match tokio::task::spawn_blocking(move || way.engine.run(&operation, &body)).await {
-                Ok(Ok(Ok(json))) => (200, json),
-                Ok(Ok(Err(refusal))) => (refusal.status_code(), refusal.to_json()),
-                Ok(Err(disk)) => return Err(ConnectorError::io(disk.into())),
-                Err(stopped) => return Err(ConnectorError::io(stopped.into())),
+            let database = way.engine.database.clone();
+            let operation = Operation {
+                writes: !matches!(&*operation, "GetItem" | "Query" | "DescribeTable"),
+                run: Box::new(move || answer(&database, &operation, &body)),
+            };
+            let (status, json) = match way.engine.operations.call(operation).await {
+                Ok(Ok(json)) => (200, json),
+                Ok(Err(refusal)) => (refusal.status_code(), refusal.to_json()),
+                Err(failed) => return Err(ConnectorError::io(failed.into())),
             };
             let status = StatusCode::try_from(status).map_err(|wrong| ConnectorError::other(wrong.into(), None))?;
             Ok(HttpResponse::new(status, SdkBody::from(json)))

@@ -8,5 +8,5 @@
 pub mod bodies;
 pub mod engine;
 pub mod folder;
+mod operations;
 pub mod queue;
-mod synced;

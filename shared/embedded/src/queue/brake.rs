@@ -2,17 +2,26 @@
 //!
 //! Both want the same processor and the same disk, and only one of them has somebody waiting for it: GitHub gives up on a
 //! delivery after ten seconds and does not try again, while what is recorded a second later is recorded all the same. So
-//! while something is being published, whoever asks for a [`Brake::turn`] gets one for every [`SHARE`] publications that
-//! are done, and otherwise at once. No clock is asked: a publication ends within one sync, well or not.
+//! while much is being published, whoever asks for a [`Brake::turn`] gets one for every [`SHARE`] publications, and
+//! otherwise at once.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 /// Publications for each turn. Recording an event takes some five to twelve turns, each of which costs about as much as
-/// four publications: at this share nine tenths of what there is go to the publications.
-const SHARE: u32 = 32;
+/// two publications: at this share nine tenths of what there is go to the publications.
+const SHARE: u32 = 16;
+
+/// Publications are counted in pieces of this length.
+const PIECE: Duration = Duration::from_millis(10);
+
+/// So many in one piece are much: more than what can be recorded in the same time, so that holding the record back costs
+/// nobody anything who comes seldom.
+const MUCH: u32 = 10;
 
 /// Between those who publish and those who record. Clones share it.
 #[derive(Clone, Default)]
@@ -20,40 +29,57 @@ pub struct Brake(Arc<Mutex<State>>);
 
 #[derive(Default)]
 struct State {
-    /// Publications under way.
-    publishing: usize,
-    /// Publications that are done and have earned nobody a turn.
-    done: u32,
+    /// When the piece began that is being counted, and what it has come to; none before the first publication.
+    piece: Option<(Instant, u32)>,
+    /// Much was published in the piece before.
+    busy: bool,
+    /// Publications that have earned nobody a turn.
+    earned: u32,
     waiting: VecDeque<oneshot::Sender<()>>,
 }
 
-/// A publication, until it is dropped.
-pub(super) struct Publishing(Brake);
-
 impl Brake {
-    /// Marks a publication as under way.
-    pub(super) fn publishing(&self) -> Publishing {
-        self.lock().publishing += 1;
-        Publishing(self.clone())
+    /// Notes a publication that is done.
+    pub(super) fn published(&self) {
+        self.published_at(Instant::now());
     }
 
-    /// Returns when it is one's turn, in the order of asking. Whoever goes away while he waits costs nobody a turn.
+    /// Returns when it is one's turn: at once while little is published, and else in the order of asking.
     pub async fn turn(&self) {
-        let turn = {
-            let mut state = self.lock();
-            if state.publishing == 0 {
-                return;
+        let Some(mut turn) = self.ask(Instant::now()) else { return };
+        // When nothing more is published nobody gives turns: it is looked at again.
+        while timeout(PIECE, &mut turn).await.is_err() {
+            self.lock().turn_the_page(Instant::now());
+        }
+    }
+
+    fn published_at(&self, now: Instant) {
+        let mut state = self.lock();
+        state.turn_the_page(now);
+        if let Some((_, count)) = &mut state.piece {
+            *count += 1;
+        }
+        // Turns are not saved up: a burst of them would be what this is there to prevent.
+        state.earned = (state.earned + 1).min(SHARE);
+        while state.earned >= SHARE {
+            let Some(turn) = state.waiting.pop_front() else { break };
+            // Whoever has gone away costs nobody a turn.
+            if turn.send(()).is_ok() {
+                state.earned -= SHARE;
             }
-            if state.waiting.is_empty() && state.done >= SHARE {
-                state.done -= SHARE;
-                return;
-            }
-            let (give, turn) = oneshot::channel();
-            state.waiting.push_back(give);
-            turn
-        };
-        // It is never dropped unused while somebody waits: it lives in the state, and the state in `self`.
-        let _ = turn.await;
+        }
+    }
+
+    /// What tells whoever asks that it is his turn; none when it is so now.
+    fn ask(&self, now: Instant) -> Option<oneshot::Receiver<()>> {
+        let mut state = self.lock();
+        state.turn_the_page(now);
+        if !state.is_busy() {
+            return None;
+        }
+        let (give, turn) = oneshot::channel();
+        state.waiting.push_back(give);
+        Some(turn)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -62,79 +88,91 @@ impl Brake {
     }
 }
 
-impl Drop for Publishing {
-    fn drop(&mut self) {
-        let mut state = self.0.lock();
-        state.publishing -= 1;
-        if state.publishing == 0 {
-            state.done = 0;
-            for turn in state.waiting.drain(..) {
-                let _ = turn.send(());
+impl State {
+    /// Begins a new piece when the one that is counted is over.
+    fn turn_the_page(&mut self, now: Instant) {
+        match self.piece {
+            Some((began, count)) if now.duration_since(began) >= PIECE => {
+                // After a pause, what was counted before it says nothing any more.
+                self.busy = count >= MUCH && now.duration_since(began) < 2 * PIECE;
+                self.piece = Some((now, 0));
             }
-            return;
+            None => self.piece = Some((now, 0)),
+            Some(_) => {}
         }
-        // Turns are not saved up: a burst of them would be what this is there to prevent.
-        state.done = (state.done + 1).min(SHARE);
-        while state.done >= SHARE {
-            let Some(turn) = state.waiting.pop_front() else { break };
-            if turn.send(()).is_ok() {
-                state.done -= SHARE;
-            }
+        if !self.is_busy() {
+            // Whoever waits learns by this that it is his turn.
+            self.waiting.clear();
         }
+    }
+
+    fn is_busy(&self) -> bool {
+        self.busy || self.piece.is_some_and(|(_, count)| count >= MUCH)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::pin::{Pin, pin};
-    use std::task::{Context, Waker};
-
     use super::*;
 
-    fn has_come(turn: &mut Pin<&mut impl Future<Output = ()>>) -> bool {
-        turn.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready()
-    }
-
-    fn publish(brake: &Brake, times: u32) {
+    fn publish(brake: &Brake, at: Instant, times: u32) {
         for _ in 0..times {
-            drop(brake.publishing());
+            brake.published_at(at);
         }
     }
 
-    #[test]
-    fn whoever_records_goes_at_once_while_nobody_publishes_and_else_after_every_so_many() {
-        let brake = Brake::default();
-        assert!(has_come(&mut pin!(brake.turn())));
-
-        let under_way = brake.publishing();
-        let (mut first, mut second) = (pin!(brake.turn()), pin!(brake.turn()));
-        assert!(!has_come(&mut first) && !has_come(&mut second));
-        publish(&brake, SHARE - 1);
-        assert!(!has_come(&mut first));
-        publish(&brake, 1);
-        assert!(has_come(&mut first), "in the order of asking");
-        assert!(!has_come(&mut second));
-        drop(under_way);
-        assert!(has_come(&mut second), "nobody publishes any more");
+    fn has_come(turn: &mut oneshot::Receiver<()>) -> bool {
+        !matches!(turn.try_recv(), Err(oneshot::error::TryRecvError::Empty))
     }
 
     #[test]
-    fn turns_are_not_saved_up_and_not_lost_on_those_who_went_away() {
-        let brake = Brake::default();
-        let _under_way = brake.publishing();
-        publish(&brake, 10 * SHARE);
-        assert!(has_come(&mut pin!(brake.turn())), "one was left");
-        let mut next = pin!(brake.turn());
-        assert!(!has_come(&mut next), "and only one");
+    fn whoever_records_goes_at_once_while_little_is_published_and_else_after_every_so_many() {
+        let (brake, now) = (Brake::default(), Instant::now());
+        publish(&brake, now, MUCH - 1);
+        assert!(brake.ask(now).is_none());
 
-        let mut gone = Box::pin(brake.turn());
-        assert!(!has_come(&mut gone.as_mut()));
-        let mut last = pin!(brake.turn());
-        assert!(!has_come(&mut last));
+        publish(&brake, now, 10 * SHARE);
+        let (mut first, mut second) = (brake.ask(now).unwrap(), brake.ask(now).unwrap());
+        assert!(!has_come(&mut first));
+        publish(&brake, now, 1);
+        assert!(has_come(&mut first), "in the order of asking");
+        assert!(!has_come(&mut second), "and what was earned before is one turn at most");
+        publish(&brake, now, SHARE - 2);
+        assert!(!has_come(&mut second));
+        publish(&brake, now, 1);
+        assert!(has_come(&mut second));
+    }
+
+    #[test]
+    fn it_is_busy_until_little_was_published_in_a_piece() {
+        let (brake, now) = (Brake::default(), Instant::now());
+        publish(&brake, now, MUCH);
+        let mut waiting = brake.ask(now).unwrap();
+        publish(&brake, now + PIECE, MUCH - 1);
+        assert!(brake.ask(now + PIECE).is_some() && !has_come(&mut waiting), "much in the piece before");
+        assert!(brake.ask(now + 2 * PIECE).is_none() && has_come(&mut waiting));
+
+        publish(&brake, now + 2 * PIECE, 100);
+        assert!(brake.ask(now + 3 * PIECE).is_some());
+        publish(&brake, now + 3 * PIECE, 100);
+        assert!(brake.ask(now + 6 * PIECE).is_none(), "that was before a pause");
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_finds_out_alone_that_no_more_comes() {
+        let brake = Brake::default();
+        publish(&brake, Instant::now(), 100);
+        brake.turn().await;
+    }
+
+    #[test]
+    fn whoever_goes_away_costs_nobody_a_turn() {
+        let (brake, now) = (Brake::default(), Instant::now());
+        publish(&brake, now, MUCH);
+        let gone = brake.ask(now).unwrap();
+        let mut next = brake.ask(now).unwrap();
         drop(gone);
-        publish(&brake, SHARE);
+        publish(&brake, now, SHARE - MUCH);
         assert!(has_come(&mut next));
-        publish(&brake, SHARE);
-        assert!(has_come(&mut last));
     }
 }

@@ -33,12 +33,13 @@ impl Topic {
 #[async_trait]
 impl EventBus for Topic {
     async fn publish(&self, body: &str, attributes: &Attributes) -> Result<(), PortError> {
-        let _publishing = self.brake.publishing();
         let pairs = || attributes.iter().map(|(name, value)| (*name, value.as_str()));
         refusals::check_message(body, pairs(), refusals::TOPIC_LIMIT)?;
         let new = New { body: Packed::of(body), attributes: json(pairs()), fifo: None };
         let ats = self.subscribers.clone();
-        self.writer.call(Weight::Grow, move |books| books.send(&ats, &new)).await.map(drop)
+        let sent = self.writer.call(Weight::Grow, move |books| books.send(&ats, &new)).await;
+        self.brake.published();
+        sent.map(drop)
     }
 }
 
