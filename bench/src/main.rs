@@ -76,12 +76,17 @@ enum What {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     match Cli::parse().what {
-        What::Acks { binary, seconds, rounds } => acks(&binary, Duration::from_secs(seconds), rounds).await,
-        What::Flow { binary, count } => flow(&binary, count).await,
-        What::Latency { binary, seconds } => latency(&binary, seconds).await,
-        What::Start { binary, backlog } => start(&binary, backlog).await,
+        What::Acks { binary, seconds, rounds } => acks(&found(&binary)?, Duration::from_secs(seconds), rounds).await,
+        What::Flow { binary, count } => flow(&found(&binary)?, count).await,
+        What::Latency { binary, seconds } => latency(&found(&binary)?, seconds).await,
+        What::Start { binary, backlog } => start(&found(&binary)?, backlog).await,
         What::Contender { file } => contender::serve(file.as_deref()).await,
     }
+}
+
+/// Its whole path: it is started in another folder.
+fn found(binary: &Path) -> anyhow::Result<PathBuf> {
+    std::fs::canonicalize(binary).with_context(|| format!("there is no {}; build it first", binary.display()))
 }
 
 const NAMES: [&str; 4] =
