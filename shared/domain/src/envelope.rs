@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use base64::prelude::{BASE64_STANDARD, Engine as _};
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::base64;
 use crate::delivery::ContentType;
 use crate::event::Source;
 use crate::facts::Routing;
@@ -99,7 +99,7 @@ impl Envelope {
             json.pop();
             json.reserve(bytes.len() / 3 * 4 + 16);
             json.push_str(",\"body\":\"");
-            BASE64_STANDARD.encode_string(bytes, &mut json);
+            base64::encode_to(&mut json, bytes);
             json.push_str("\"}");
         }
         json
@@ -116,9 +116,11 @@ impl Envelope {
             return Err(BadEnvelope("another version".to_owned()));
         }
         let body = match (wire.body, wire.stored) {
-            (Some(text), None) => Body::Inline(
-                BASE64_STANDARD.decode(text).map_err(|_| BadEnvelope("its body is not base64".to_owned()))?.into(),
-            ),
+            (Some(text), None) => {
+                let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
+                base64::decode_to(&mut bytes, &text).ok_or_else(|| BadEnvelope("its body is not base64".to_owned()))?;
+                Body::Inline(bytes.into())
+            }
             (None, Some(WireStored { key, sha256, bytes })) => Body::Stored { key, sha256, bytes },
             _ => return Err(BadEnvelope("it needs exactly one of body and stored".to_owned())),
         };

@@ -7,6 +7,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 pub mod ascii;
+pub mod base64;
 pub mod dead_letters;
 pub mod delivery;
 pub mod envelope;

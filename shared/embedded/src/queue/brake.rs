@@ -13,8 +13,8 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 /// Publications for each turn. Recording an event takes some five to twelve turns, each of which costs about as much as
-/// two publications: at this share nine tenths of what there is go to the publications.
-const SHARE: u32 = 16;
+/// two publications: at this share some nineteen twentieths of what there is go to the publications.
+const SHARE: u32 = 32;
 
 /// Publications are counted in pieces of this length.
 const PIECE: Duration = Duration::from_millis(10);

@@ -6,7 +6,7 @@
 //! Packing and unpacking are the caller's work, never the writer thread's: with a body of 22 KB the thread would
 //! otherwise be the slowest part (measured: 20,100 against 11,700 acknowledgements a second unpacked).
 
-use base64::prelude::{BASE64_STANDARD, Engine as _};
+use domain::base64;
 use lz4_flex::block;
 
 /// Bodies shorter than this are stored as they are: a block of lz4 would be no shorter.
@@ -67,8 +67,8 @@ fn without_base64(body: &str) -> Option<Vec<u8>> {
     let mut plain = Vec::with_capacity(4 + rest.len() + encoded.len() / 4 * 3);
     plain.extend_from_slice(&u32::try_from(rest.len()).ok()?.to_le_bytes());
     plain.extend_from_slice(rest.as_bytes());
-    // The standard engine takes no other spelling of the same bytes: padding is there, and spare bits are nought.
-    BASE64_STANDARD.decode_vec(encoded, &mut plain).ok()?;
+    // No other spelling of the same bytes is taken, so what is encoded again is the same.
+    base64::decode_to(&mut plain, encoded)?;
     Some(plain)
 }
 
@@ -77,13 +77,14 @@ fn with_base64(plain: &[u8]) -> Option<String> {
     let (rest, decoded) = plain.split_at_checked(usize::try_from(u32::from_le_bytes(*length)).ok()?)?;
     let mut body = String::with_capacity(rest.len() + decoded.len().div_ceil(3) * 4 + END.len());
     body.push_str(std::str::from_utf8(rest).ok()?);
-    BASE64_STANDARD.encode_string(decoded, &mut body);
+    base64::encode_to(&mut body, decoded);
     body.push_str(END);
     Some(body)
 }
 
 #[cfg(test)]
 mod tests {
+    use ::base64::prelude::{BASE64_STANDARD, Engine as _};
     use proptest::prelude::*;
 
     use super::*;
