@@ -41,15 +41,15 @@ struct State {
 impl Brake {
     /// Notes a publication that is done.
     pub(super) fn published(&self) {
-        self.published_at(Instant::now());
+        self.published_at(now());
     }
 
     /// Returns when it is one's turn: at once while little is published, and else in the order of asking.
     pub async fn turn(&self) {
-        let Some(mut turn) = self.ask(Instant::now()) else { return };
+        let Some(mut turn) = self.ask(now()) else { return };
         // When nothing more is published nobody gives turns: it is looked at again.
         while timeout(PIECE, &mut turn).await.is_err() {
-            self.lock().turn_the_page(Instant::now());
+            self.lock().turn_the_page(now());
         }
     }
 
@@ -111,6 +111,12 @@ impl State {
     }
 }
 
+/// This machine's own time: what is weighed here is what it does, whatever the clock of events says.
+#[expect(clippy::disallowed_methods, reason = "no event, lease or time-out depends on it")]
+fn now() -> Instant {
+    Instant::now()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -127,7 +133,7 @@ mod tests {
 
     #[test]
     fn whoever_records_goes_at_once_while_little_is_published_and_else_after_every_so_many() {
-        let (brake, now) = (Brake::default(), Instant::now());
+        let (brake, now) = (Brake::default(), now());
         publish(&brake, now, MUCH - 1);
         assert!(brake.ask(now).is_none());
 
@@ -145,7 +151,7 @@ mod tests {
 
     #[test]
     fn it_is_busy_until_little_was_published_in_a_piece() {
-        let (brake, now) = (Brake::default(), Instant::now());
+        let (brake, now) = (Brake::default(), now());
         publish(&brake, now, MUCH);
         let mut waiting = brake.ask(now).unwrap();
         publish(&brake, now + PIECE, MUCH - 1);
@@ -161,13 +167,13 @@ mod tests {
     #[tokio::test]
     async fn whoever_waits_finds_out_alone_that_no_more_comes() {
         let brake = Brake::default();
-        publish(&brake, Instant::now(), 100);
+        publish(&brake, now(), 100);
         brake.turn().await;
     }
 
     #[test]
     fn whoever_goes_away_costs_nobody_a_turn() {
-        let (brake, now) = (Brake::default(), Instant::now());
+        let (brake, now) = (Brake::default(), now());
         publish(&brake, now, MUCH);
         let gone = brake.ask(now).unwrap();
         let mut next = brake.ask(now).unwrap();
