@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use syn::punctuated::Punctuated;
 use syn::visit::{self, Visit};
-use syn::{Expr, ExprMethodCall, FnArg, ImplItem, Item, Pat, Signature, Token, Type};
+use syn::{Expr, ExprMethodCall, FnArg, ImplItem, Item, Pat, Signature, Token};
 
 use crate::names::{idents_in, idents_of, is_test, names};
 
