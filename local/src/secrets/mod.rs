@@ -18,9 +18,8 @@ use secrecy::{ExposeSecret, SecretString};
 use self::aws::Aws;
 use self::purpose::{Purpose, Target};
 use self::value::{Handover, Origin};
-use crate::cli::exit;
 use crate::failure::Failure;
-use crate::serve::signals;
+use crate::remote::until_interrupted;
 use crate::settings::Environment;
 use crate::terminal::{Mark, Style, note, tell};
 
@@ -116,10 +115,6 @@ struct Common {
 
 impl Secrets {
     pub(crate) async fn run(self, style: Style, environment: &Environment) -> u8 {
-        let stop = match signals() {
-            Ok(stop) => stop,
-            Err(error) => return Failure::new(format!("signals cannot be listened to: {error}"), "try again").tell(),
-        };
         let deed = async {
             match self.deed {
                 Deed::Set(set) => set.run(style, environment).await,
@@ -127,19 +122,10 @@ impl Secrets {
             }
         };
         // What is dropped here takes its files and the AWS command line with it.
-        let done = tokio::select! {
-            biased;
-            () = stop => None,
-            done = deed => Some(done),
-        };
-        match done {
-            Some(Ok(())) => exit::DONE,
-            Some(Err(failure)) => failure.tell(),
-            None => {
-                note("Interrupted. If the parameter was being written, look at it before you go on.");
-                exit::INTERRUPTED
-            }
-        }
+        until_interrupted(deed, || {
+            "Interrupted. If the parameter was being written, look at it before you go on.".to_owned()
+        })
+        .await
     }
 }
 
