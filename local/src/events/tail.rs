@@ -1,13 +1,16 @@
 //! `hookyard events tail`.
 //!
 //! There is no stream: the lists are asked again and again, so that it works the same with a gateway on AWS. Besides
-//! the newest events it looks at those that have failed or wait, however old, because a replay or a retry changes them.
+//! the newest events it looks at those that have failed or wait, however old, because a replay or a retry changes them;
+//! and at one page of the rest each time, page after page and from the beginning again, because whatever is old may be
+//! redelivered or replayed by force. Receipts grow with time, so a page by itself says what on it has run since.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use clap::Args;
 use domain::event::EventStatus;
+use domain::ids::ReceiptId;
 use jiff::SignedDuration;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -61,6 +64,10 @@ struct Known {
     needy: HashSet<String>,
     /// Those that have left that list, or are being worked on, and whose end has not been told.
     open: HashSet<String>,
+    /// The newest receipt there was at the beginning: what is newer has run since.
+    mark: Option<ReceiptId>,
+    /// Where the next page of the rest begins; none for the one after the newest.
+    beyond: Option<String>,
 }
 
 impl Tail {
@@ -68,16 +75,20 @@ impl Tail {
         let screen = &desk.screen;
         let filters = self.filters.fix(screen)?;
         let mut known = Known::default();
-        let newest = newest(desk, &filters).await?;
+        let (newest, _) = newest(desk, &filters).await?;
         let begin = usize::try_from(self.lines).unwrap_or(0);
         let skipped = newest.len().saturating_sub(begin);
         for (place, (raw, event)) in newest.into_iter().enumerate() {
             if place >= skipped && is_outcome(&event) {
                 show(&raw, &event, screen);
             }
+            known.mark = known.mark.max(latest(&event));
             known.take(&event);
         }
-        known.needy = needy(desk, &filters).await?.into_iter().map(|event| event.id.to_string()).collect();
+        for event in needy(desk, &filters).await? {
+            known.mark = known.mark.max(latest(&event));
+            known.needy.insert(event.id.to_string());
+        }
         screen.say(format_args!("Following {}; Ctrl-C ends it.", desk.gateway.origin()));
         let interval = SignedDuration::try_from(self.interval).unwrap_or(SignedDuration::from_secs(2));
         let mut lost = false;
@@ -105,14 +116,15 @@ impl Tail {
 
 /// One look: tells what has changed, oldest first.
 async fn look(desk: &Desk, filters: &Fixed, known: &mut Known) -> Result<(), Failure> {
-    let newest = newest(desk, filters).await?;
+    let (newest, next) = newest(desk, filters).await?;
     let needy = needy(desk, filters).await?;
+    let rest = rest(desk, filters, next, known).await?;
     let seen: HashSet<String> = newest.iter().map(|(_, event)| event.id.to_string()).collect();
     let now: HashSet<String> = needy.iter().map(|event| event.id.to_string()).collect();
     let left = known.needy.difference(&now).cloned();
     known.open.extend(left);
     known.needy = now;
-    let mut changed: Vec<(Value, Event)> = newest;
+    let mut changed: Vec<(Value, Event)> = rest.into_iter().chain(newest).collect();
     let others: Vec<String> = known.open.iter().filter(|id| !seen.contains(*id)).take(ONE_BY_ONE).cloned().collect();
     for id in others {
         match desk.gateway.get(&["v1", "events", &id], &[]).await {
@@ -136,6 +148,11 @@ async fn look(desk: &Desk, filters: &Fixed, known: &mut Known) -> Result<(), Fai
 }
 
 impl Known {
+    /// Whether its last receipt is newer than everything there was at the beginning.
+    fn has_run_since(&self, event: &Event) -> bool {
+        latest(event) > self.mark
+    }
+
     /// Whether that says something that has not been told.
     fn take(&mut self, event: &Event) -> bool {
         let id = event.id.to_string();
@@ -154,12 +171,37 @@ fn is_outcome(event: &Event) -> bool {
     !matches!(event.state(), Some(EventStatus::Processing | EventStatus::Reprocessing))
 }
 
-/// The newest events that match, oldest first.
-async fn newest(desk: &Desk, filters: &Fixed) -> Result<Vec<(Value, Event)>, Failure> {
+/// The newest events that match, oldest first, and where the list goes on.
+async fn newest(desk: &Desk, filters: &Fixed) -> Result<(Vec<(Value, Event)>, Option<String>), Failure> {
     // Of a filter that lets little through, one page must do: it reads a thousand.
-    let items = page(desk, filters.params()).await?;
+    let items = page(desk, filters.params(), None).await?;
+    let next = items.next_cursor.clone();
+    Ok((oldest_first(items)?, next))
+}
+
+/// Those of one further page that have run since the beginning, oldest first. `next` is where the rest begins.
+async fn rest(
+    desk: &Desk,
+    filters: &Fixed,
+    next: Option<String>,
+    known: &mut Known,
+) -> Result<Vec<(Value, Event)>, Failure> {
+    let Some(cursor) = known.beyond.take().or(next) else { return Ok(Vec::new()) };
+    let items = page(desk, filters.params(), Some(cursor)).await?;
+    known.beyond = items.next_cursor.clone();
+    let mut events = oldest_first(items)?;
+    events.retain(|(_, event)| known.has_run_since(event));
+    Ok(events)
+}
+
+fn oldest_first(items: Items) -> Result<Vec<(Value, Event)>, Failure> {
     let events: Vec<Event> = items.read()?;
     Ok(items.raw.into_iter().zip(events).rev().collect())
+}
+
+/// The receipt that came last.
+fn latest(event: &Event) -> Option<ReceiptId> {
+    event.receipts.iter().max().copied()
 }
 
 /// Those that have failed or wait for their next attempt.
@@ -168,14 +210,18 @@ async fn needy(desk: &Desk, filters: &Fixed) -> Result<Vec<Event>, Failure> {
     for state in [EventStatus::Errored, EventStatus::Unprocessed] {
         if filters.status.as_ref().is_none_or(|status| status == state.as_str()) {
             let filters = Fixed { status: Some(state.as_str().to_owned()), ..filters.clone() };
-            needy.extend(page(desk, filters.params()).await?.read::<Event>()?);
+            needy.extend(page(desk, filters.params(), None).await?.read::<Event>()?);
         }
     }
     Ok(needy)
 }
 
-async fn page(desk: &Desk, params: [(&'static str, Option<String>); 6]) -> Result<Items, Failure> {
-    Walk::new(&desk.gateway, &["v1", "events"], "events", params, None).page(LOOK).await
+async fn page(
+    desk: &Desk,
+    params: [(&'static str, Option<String>); 6],
+    cursor: Option<String>,
+) -> Result<Items, Failure> {
+    Walk::new(&desk.gateway, &["v1", "events"], "events", params, cursor).page(LOOK).await
 }
 
 /// The event alone, as lists have it: without its payload, which may hold what no reader of ours would keep as it is.
@@ -243,6 +289,16 @@ mod tests {
         assert!(known.take(&event("a", "unprocessed", json!({ "tries": 2 }))), "every attempt is an outcome");
         assert!(known.take(&event("a", "processed", json!({ "tries": 3 }))) && known.open.is_empty());
         assert!(!known.take(&event("a", "processed", json!({ "tries": 3 }))));
+    }
+
+    #[test]
+    fn what_runs_again_has_a_newer_receipt_than_there_was() {
+        let receipts = |last: u8| json!({ "receipts": ["019aa1b2-0000-7000-8000-000000000001", format!("019aa1b2-0000-7000-8000-00000000000{last}")] });
+        let mut known = Known { mark: latest(&event("a", "processed", receipts(2))), ..Known::default() };
+        assert!(!known.has_run_since(&event("b", "processed", receipts(2))));
+        assert!(known.has_run_since(&event("b", "processed", receipts(3))));
+        known.mark = None;
+        assert!(known.has_run_since(&event("b", "processed", json!({}))), "nothing had come before");
     }
 
     #[test]

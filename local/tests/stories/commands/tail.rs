@@ -43,3 +43,25 @@ async fn every_outcome_is_told_once_replays_among_them() {
     let kinds: Vec<_> = kinds.map(|event| event["id"].as_str().unwrap().to_owned()).collect();
     assert_eq!(kinds, [new, old], "one object for each outcome, and nothing else");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_old_and_runs_again_is_told_too() {
+    let (place, yard) = (Place::new(), Local::start().await);
+    let mut events = Vec::new();
+    for n in 0..220 {
+        events.push(yard.pull_request(n, SHA).send().await.accepted());
+        yard.advance(1);
+    }
+    yard.idle().await;
+    let mut tail = at(&place, &yard, &["events", "tail", "--interval", "1s", "--json", "--lines", "0"]).start();
+    tail.until(&["Following"]);
+    // None of them has failed, and the first two pages do not hold the first of them.
+    for old in [&events[1], &events[100]] {
+        at(&place, &yard, &["events", "replay", old, "--force"]).run().with(0);
+        let told: Value = serde_json::from_str(&tail.until(&[old])).unwrap();
+        assert_eq!((&told["status"], told["receipts"].as_array().unwrap().len()), (&"processed".into(), 2), "{told}");
+    }
+    tail.signal("INT");
+    let ended = tail.end().with(130);
+    assert_eq!(ended.out.lines().count(), 2, "once each, and nothing that ran before: {}", ended.out);
+}
