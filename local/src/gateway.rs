@@ -5,13 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
-use domain::ports::{BodyReader, BodyWriter, Clock, EventReader, GithubStatuses, Ids, Secrets, YourServer};
+use domain::hours::Counted;
+use domain::ports::{BodyReader, BodyWriter, Clock, EventReader, GithubStatuses, HourReader, Ids, Secrets, YourServer};
 use embedded::bodies::Bodies;
 use embedded::engine::Engine;
 use embedded::folder::DataFolder;
 use embedded::queue::{DeadLetters, FANOUT, Queue, Queues, STATUSES};
 use fanout::{CallBack, Fanout};
 use github::{Github, Tokens};
+use jiff::SignedDuration;
 use lambda::batch::HandleMessage;
 use lambda::clock::SystemClock;
 use lambda::http::guard::Hosts;
@@ -27,6 +29,7 @@ use url::Url;
 
 use crate::health::with_health;
 use crate::listener::{self, Limits};
+use crate::overheard::{Answers, Overheard};
 use crate::watch::{Outcome, Watched};
 use crate::workers::Consumer;
 
@@ -94,6 +97,8 @@ pub struct Gateway {
     queues: Queues,
     engine: Engine,
     bodies: Arc<Bodies>,
+    store: Arc<Store>,
+    clock: Arc<dyn Clock>,
     stop: watch::Sender<bool>,
     tasks: JoinSet<()>,
     /// The folder's lock, and the temporary folder of a gateway in memory.
@@ -128,10 +133,14 @@ impl Gateway {
             Some(url) => url.as_str().trim_end_matches('/').to_owned(),
             None => format!("http://{}", SocketAddr::new(reachable(config.host), api_at.port())),
         };
-        let server: Option<Arc<dyn YourServer>> = match &config.your_server_url {
+        let mut server: Option<Arc<dyn YourServer>> = match &config.your_server_url {
             None => None,
             Some(url) => Some(Arc::new(Server::new(url.clone(), clock.clone())?)),
         };
+        let answers = Arc::<Answers>::default();
+        if watch.is_some() {
+            server = server.map(|server| Arc::new(Overheard::new(server, answers.clone())) as Arc<dyn YourServer>);
+        }
         let github: Arc<dyn GithubStatuses> =
             Arc::new(Github::new(&config.github_api_url, config.github_tokens, clock.clone())?);
 
@@ -163,7 +172,7 @@ impl Gateway {
         let call_back = CallBack::under(&public_url, config.callback_ttl);
         let mut fanout: Arc<dyn HandleMessage> = Arc::new(Fanout::new(ports, call_back, Arc::new(Silent)));
         if let Some(watcher) = watch {
-            fanout = Arc::new(Watched::new(fanout, store.clone(), watcher));
+            fanout = Arc::new(Watched::new(fanout, store.clone(), answers, watcher));
         }
         let writer = Arc::new(Writer::new(store.clone(), store.clone(), github, clock.clone(), Arc::new(Silent)));
         let api_state = Arc::new(api::Api {
@@ -208,7 +217,7 @@ impl Gateway {
         let api_routes = with_health(api::router(api_state, hosts), &queues);
         tasks.spawn(listener::serve(webhooks, webhook_routes, limits, stopped.clone()));
         tasks.spawn(listener::serve(api, api_routes, limits, stopped));
-        Ok(Self { webhooks: webhooks_at, api: api_at, queues, engine, bodies, stop, tasks, _keep: keep })
+        Ok(Self { webhooks: webhooks_at, api: api_at, queues, engine, bodies, store, clock, stop, tasks, _keep: keep })
     }
 
     /// Where webhooks come in.
@@ -232,6 +241,19 @@ impl Gateway {
     /// One of its queues, for looking at what waits.
     pub fn queue(&self, name: &str) -> Option<Queue> {
         self.queues.queue(name)
+    }
+
+    /// What was received in the last so many hours, this one included, as the Overview counts it: approximately, and
+    /// redeliveries and replays again.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn received(&self, hours: u32) -> anyhow::Result<u64> {
+        let now = self.clock.now();
+        let since = now.checked_sub(SignedDuration::from_hours(hours.into())).unwrap_or(now);
+        let counts = self.store.hours(now, usize::try_from(hours)?).await?;
+        let counts = counts.iter().filter(|hour| hour.begins > since).map(|hour| hour.count(Counted::Received));
+        Ok(counts.fold(0, u64::saturating_add))
     }
 
     /// Removes rows and bodies that are past their time, by the machine's own clock: rows carry the second at which

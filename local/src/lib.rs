@@ -14,6 +14,7 @@ pub mod gateway;
 mod health;
 mod line;
 mod listener;
+mod overheard;
 mod releases;
 mod remote;
 mod secrets;

@@ -26,7 +26,7 @@ use crate::cli::exit;
 use crate::gateway::{Config, Gateway, Storage, World};
 use crate::line::OutcomeLine;
 use crate::settings::{Environment, Settings};
-use crate::terminal::{Style, duration, note};
+use crate::terminal::{Style, duration, note, printable};
 use crate::watch;
 use crate::words::counted;
 
@@ -36,6 +36,9 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// How long the server may take to accept a connection for the banner's sake.
 const PROBE: Duration = Duration::from_secs(1);
 
+/// How far back the banner counts: a week is one small query.
+const DAYS: u32 = 7;
+
 /// How often rows and bodies past their time are removed.
 const SWEEP: Duration = Duration::from_secs(3600);
 
@@ -44,6 +47,9 @@ pub(crate) struct Serve {
     /// Print the banner only, not a line for each event
     #[arg(long, short)]
     quiet: bool,
+    /// Print the beginning of your server's answer too, when it is not the one that was hoped for
+    #[arg(long, short, conflicts_with = "quiet")]
+    verbose: bool,
 }
 
 impl Serve {
@@ -72,7 +78,7 @@ impl Serve {
             Err(error) => return fail(&format!("{error:#}")),
         };
         banner.print(&gateway, style).await;
-        let printer = tokio::spawn(print(outcomes, style, clock));
+        let printer = tokio::spawn(print(outcomes, style, clock, self.verbose));
         tokio::select! {
             () = stop => {}
             () = sweep_every_hour(&gateway) => {}
@@ -168,9 +174,13 @@ fn prepare(settings: Settings) -> Result<(Banner, Config), OpenError> {
 
 impl Banner {
     async fn print(&self, gateway: &Gateway, style: Style) {
-        let waiting = waiting(gateway).await;
-        let waiting = if waiting > 0 { format!(" ({waiting} waiting)") } else { String::new() };
-        note(format_args!("Hookyard {}, data in {}{waiting}", env!("CARGO_PKG_VERSION"), self.data));
+        // What cannot be counted is not said; whoever asks the store next hears why.
+        let received = gateway.received(24 * DAYS).await.unwrap_or_default();
+        let parts =
+            [(received, format!("received in the last {DAYS} days")), (waiting(gateway).await, "waiting".to_owned())];
+        let parts: Vec<_> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
+        let holds = if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(", ")) };
+        note(format_args!("Hookyard {}, data in {}{holds}", env!("CARGO_PKG_VERSION"), self.data));
         let webhooks = format!("http://{}/github", gateway.webhooks());
         let pages = format!("http://{}/", gateway.api());
         let server = self.server.as_ref().map(|url| without_query(url).to_string()).unwrap_or_default();
@@ -268,7 +278,12 @@ pub(crate) fn signals() -> std::io::Result<impl Future<Output = ()>> {
 }
 
 /// One line for each outcome, never the same twice.
-async fn print(mut outcomes: mpsc::UnboundedReceiver<watch::Outcome>, style: Style, clock: Arc<dyn Clock>) {
+async fn print(
+    mut outcomes: mpsc::UnboundedReceiver<watch::Outcome>,
+    style: Style,
+    clock: Arc<dyn Clock>,
+    verbose: bool,
+) {
     let mut said: HashMap<ReceiptId, (EventStatus, u32)> = HashMap::new();
     while let Some(outcome) = outcomes.recv().await {
         let state = (outcome.run.state, outcome.run.tries());
@@ -278,8 +293,19 @@ async fn print(mut outcomes: mpsc::UnboundedReceiver<watch::Outcome>, style: Sty
         if said.len() > 10_000 {
             said.clear();
         }
-        note(line(&outcome, style, &time_of_day(clock.now())));
+        let line = line(&outcome, style, &time_of_day(clock.now()));
+        // One write, so that nothing comes between the two lines.
+        match failing(&outcome).filter(|_| verbose) {
+            Some(answer) => note(format_args!("{line}\n          its answer: {}", printable(answer))),
+            None => note(line),
+        }
     }
+}
+
+/// What the server answered, unless it took the event and was understood.
+fn failing(outcome: &watch::Outcome) -> Option<&str> {
+    let last = outcome.run.attempts.last()?.outcome;
+    outcome.answer.as_deref().filter(|_| last != Some(Outcome::Taken))
 }
 
 fn line(outcome: &watch::Outcome, style: Style, time: &str) -> String {

@@ -11,6 +11,8 @@ use domain::run::Run;
 use lambda::batch::{HandleMessage, Verdict};
 use tokio::sync::mpsc;
 
+use crate::overheard::Answers;
+
 /// What became of an event just now.
 #[derive(Debug, Clone)]
 pub struct Outcome {
@@ -18,12 +20,15 @@ pub struct Outcome {
     pub event: GithubEvent,
     /// The run that this is about.
     pub run: Run,
+    /// The beginning of what the server answered just now, if it was called and said anything.
+    pub answer: Option<String>,
 }
 
 /// A handler that reports.
 pub(crate) struct Watched {
     inner: Arc<dyn HandleMessage>,
     reader: Arc<dyn EventReader>,
+    answers: Arc<Answers>,
     listener: mpsc::UnboundedSender<Outcome>,
 }
 
@@ -31,17 +36,19 @@ impl Watched {
     pub(crate) fn new(
         inner: Arc<dyn HandleMessage>,
         reader: Arc<dyn EventReader>,
+        answers: Arc<Answers>,
         listener: mpsc::UnboundedSender<Outcome>,
     ) -> Self {
-        Self { inner, reader, listener }
+        Self { inner, reader, answers, listener }
     }
 
     async fn report(&self, message: &Message) {
         let Ok(envelope) = Envelope::decode(&message.body) else { return };
+        let answer = self.answers.take(&envelope.receipt.to_string());
         // Only for the eye: a failure here must not touch the event.
         let Ok(Some(story)) = self.reader.event(&envelope.event).await else { return };
         if let Some(run) = story.runs.into_iter().find(|run| run.receipt == envelope.receipt) {
-            let _ = self.listener.send(Outcome { event: story.event, run });
+            let _ = self.listener.send(Outcome { event: story.event, run, answer });
         }
     }
 }

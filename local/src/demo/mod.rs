@@ -41,33 +41,33 @@ impl Demo {
         tell("Demo: a fake GitHub and a fake CI on this machine. Nothing leaves it.\n");
         let scene = scene::Scene::set().await?;
         let told = tokio::select! {
-            told = play::play(&scene, style) => told.map(|()| exit::DONE),
+            told = play::play(&scene, style) => told.map(|story| (exit::DONE, Some(story))),
             () = &mut stop => {
                 note("Interrupted: everything is stopped and removed.");
-                Ok(exit::INTERRUPTED)
+                Ok((exit::INTERRUPTED, None))
             }
         };
-        if matches!(told, Ok(exit::DONE)) {
+        if let Ok((_, Some(story))) = &told {
             if self.keep {
-                invite(&scene);
+                invite(&scene, story);
                 stop.await;
             } else {
-                tell(
-                    "\nNext: hookyard serve, then point a webhook at it. To look around in here: hookyard demo --keep",
-                );
+                tell("\nNext: hookyard serve, then hookyard doctor. To look around in here: hookyard demo --keep");
             }
         }
         // However it went, nothing is left behind.
         scene.strike().await;
-        told
+        told.map(|(code, _)| code)
     }
 }
 
-fn invite(scene: &scene::Scene) {
+/// `story` is the event that is worth a look.
+fn invite(scene: &scene::Scene, story: &str) {
     let (folder, api, webhooks) = (scene.folder().display(), scene.gateway.api(), scene.gateway.webhooks());
-    tell(format_args!("\nStill running. Events: http://{api}/v1/events"));
+    tell(format_args!("\nSee the story: http://{api}/events/{story}"));
+    tell(format_args!("Still running. Events: http://{api}/v1/events"));
     tell(format_args!(
         "Send it something:\n  echo '{{\"zen\":\"hello\"}}' | hookyard send - --event push --secret-file {folder}/github-secret --url http://{webhooks}/github"
     ));
-    tell(format_args!("Ctrl-C ends it and removes {folder}."));
+    tell(format_args!("Next: hookyard serve, then hookyard doctor. Ctrl-C ends this and removes {folder}."));
 }

@@ -6,13 +6,13 @@ use serde_json::Value;
 use super::scene::{OPENED, PATIENCE, PUSH, RELEASE, Recorded, SYNCHRONIZE, Scene, Taken, UNKNOWN};
 use crate::terminal::{Mark, Style, duration, printable, size, tell};
 
-/// Tells and checks the whole story.
-pub(crate) async fn play(scene: &Scene, style: Style) -> anyhow::Result<()> {
+/// Tells and checks the whole story. Answers with the event that has most to tell: the one that was tried twice.
+pub(crate) async fn play(scene: &Scene, style: Style) -> anyhow::Result<String> {
     let teller = Teller { scene, style };
     teller.opened().await?;
-    teller.synchronize_while_the_ci_is_down().await?;
+    let story = teller.synchronize_while_the_ci_is_down().await?;
     teller.others().await?;
-    Ok(())
+    Ok(story)
 }
 
 struct Teller<'a> {
@@ -28,7 +28,7 @@ impl Teller<'_> {
         self.reported(&event).await
     }
 
-    async fn synchronize_while_the_ci_is_down(&self) -> anyhow::Result<()> {
+    async fn synchronize_while_the_ci_is_down(&self) -> anyhow::Result<String> {
         self.scene.ci.stop();
         let taken = self.deliver(2, "new commits arrive while the CI is down", &SYNCHRONIZE).await?;
         let event = self.scene.settled(&taken.event).await?;
@@ -41,7 +41,8 @@ impl Teller<'_> {
         let expected = [Some("server_unreachable"), Some("taken")];
         ensure!(outcomes == expected, "expected one failed attempt and one that was taken, got {outcomes:?}");
         self.attempt(&event["runs"][0]["attempts"][1]);
-        self.reported(&event).await
+        self.reported(&event).await?;
+        Ok(taken.event)
     }
 
     async fn others(&self) -> anyhow::Result<()> {

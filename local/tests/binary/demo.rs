@@ -39,7 +39,7 @@ fn it_tells_every_hop_and_leaves_nothing_behind() {
         "✓ received ",
         "✓ sent to the CI ",
         "✓ every event is on record: 5 of 5 processed, none lost, none twice",
-        "Next: hookyard serve, then point a webhook at it.",
+        "Next: hookyard serve, then hookyard doctor. To look around in here: hookyard demo --keep",
     ] {
         assert!(hops.any(|line| line.starts_with(hop)), "{hop:?} is missing, or out of order, in:\n{}", told.out);
     }
@@ -59,12 +59,16 @@ async fn kept_it_takes_deliveries_until_it_is_interrupted() {
     for signal in ["INT", "TERM"] {
         let place = Place::new();
         let mut demo = place.hookyard(&["demo", "--keep"]).start();
+        let story = demo.until(&["See the story: "]);
         let events = demo.until(&["Still running. Events: "]);
         let events = events.split_whitespace().last().unwrap();
         // What it invites to type works as it stands.
         let typed = demo.until(&["hookyard send - "]);
         let arguments: Vec<_> = typed.split_whitespace().skip_while(|word| *word != "send").collect();
-        demo.until(&["Ctrl-C ends it and removes "]);
+        demo.until(&["Next: hookyard serve, then hookyard doctor. Ctrl-C ends this and removes "]);
+        let page = http::send("GET", story.split_whitespace().last().unwrap(), &[], "").await.unwrap();
+        let page = String::from_utf8(page.body.to_vec()).unwrap();
+        assert!(page.contains("pull_request · synchronize") && page.contains("Attempt 2:"), "{page}");
         assert_eq!(place.names("tmp").len(), 1);
         let accepted = place.hookyard(&arguments).input(b"{\"zen\":\"hello\"}").run().accepted();
         assert!(!accepted.receipt.is_empty());

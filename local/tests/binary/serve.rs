@@ -45,18 +45,21 @@ async fn with_nothing_set_it_takes_a_delivery_and_still_has_it_after_a_restart()
     let event = gateway.event(&accepted.event).await;
     assert_eq!((&event["status"], &event["receipts"]), (&json!("unhandled"), &json!([accepted.receipt])));
 
-    let first = gateway.stop("TERM");
-    let lines: Vec<_> = first.err.lines().filter(|line| line.ends_with(&accepted.short)).collect();
-    assert_eq!(lines.len(), 1, "one line for one outcome: {}", first.err);
-    assert!(first.err.ends_with("Stopped. Nothing was lost.\n"));
+    let before = gateway.stop("TERM");
+    let lines: Vec<_> = before.err.lines().filter(|line| line.ends_with(&accepted.short)).collect();
+    assert_eq!(lines.len(), 1, "one line for one outcome: {}", before.err);
+    assert!(before.err.ends_with("Stopped. Nothing was lost.\n"));
 
     let gateway = place.serve().ready();
     assert_eq!(gateway.event(&accepted.event).await, event, "the record outlives the process");
+    let first = gateway.said().lines().next();
+    let held = "data in .hookyard (1 received in the last 7 days)";
+    assert_eq!(first, Some(format!("Hookyard {}, {held}", env!("CARGO_PKG_VERSION")).as_str()));
     let second = gateway.stop("INT");
     for secret in SECRETS.map(|name| place.read(name)) {
         let secret = secret.trim();
         assert!(secret.len() >= 32);
-        assert!(!format!("{}{}{}", first.all(), sent.all(), second.all()).contains(secret), "a secret was printed");
+        assert!(!format!("{}{}{}", before.all(), sent.all(), second.all()).contains(secret), "a secret was printed");
     }
 }
 
@@ -109,6 +112,46 @@ async fn a_line_for_every_outcome_and_none_when_asked_to_be_quiet() {
     let accepted = send.run().accepted();
     while ci.next_call().await.header("x-github-event") != Some("release") {}
     assert!(!gateway.stop("TERM").err.contains(&accepted.short));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_v_the_beginning_of_a_failing_answer_follows_on_the_next_line() {
+    let ci = Ci::start().await.unwrap();
+    ci.on_call(|call| {
+        let sent = |name: &str| call.header(name).unwrap_or_default().to_owned();
+        let answer = match call.header("x-github-event") {
+            Some("push") => {
+                Answer::status(200).with("content-type", "application/json").body("{\"statuses\": nonsense")
+            }
+            Some("star") => Answer::json(&json!({ "statuses": [], "words": "thanks" })),
+            _ => Answer::status(500).body(format!(
+                "panic: \u{1b}[2Jno such table\r\n  token {}\tsignature {} {}",
+                sent("x-hookyard-callback-token"),
+                sent("webhook-signature"),
+                "x".repeat(500)
+            )),
+        };
+        async move { Some(answer) }
+    });
+    let place = Place::new();
+    let mut gateway = place.serve().with("-v").set("YOUR_SERVER_URL", &ci.url()).ready();
+    let mut told = |sample: &str, event: &str, words: &[&str]| {
+        place.send(&gateway, sample, event).run().accepted();
+        gateway.until(words)
+    };
+    let failed = told("pull_request.opened.json", "pull_request", &["its answer: "]);
+    let wanted = "          its answer: panic: \u{fffd}[2Jno such table token [removed] signature v1,[removed]";
+    assert!(failed.starts_with(wanted) && failed.ends_with("x\u{2026}\n"), "{failed}");
+    assert_eq!(failed.trim().chars().count(), "its answer: ".len() + 201, "{failed}");
+    assert_eq!(told("push.branch.json", "push", &["its answer: "]).trim(), "its answer: {\"statuses\": nonsense");
+    told("star.created.json", "star", &["star.created"]);
+    let ended = gateway.stop("TERM");
+    assert!(!ended.err.contains("thanks"), "nothing of an answer that was taken: {}", ended.err);
+
+    let mut quiet = place.serve().set("YOUR_SERVER_URL", &ci.url()).ready();
+    place.send(&quiet, "pull_request.opened.json", "pull_request").run().accepted();
+    quiet.until(&["retrying", " 500 "]);
+    assert!(!quiet.stop("TERM").err.contains("no such table"), "only when asked for");
 }
 
 #[tokio::test(flavor = "multi_thread")]
