@@ -42,12 +42,34 @@ before(async () => {
       created_at: "2026-03-01T10:00:00Z", published_at: "2026-03-02T10:00:00Z", html_url: `javascript:${EVIL}`,
     },
   });
+  await releases(here);
   await here.deliver("ping", { zen: EVIL, repository: { full_name: REPOSITORY } });
   await until(async () => here.github.length >= 3);
   const list = await (await fetch(`${here.pages}/events`)).text();
   const menu = list.split('<nav aria-label="Main">')[1].split("</nav>")[0];
   ids.menu = [...menu.matchAll(/href="([^"]+)"/g)].map(([, href]) => href);
 });
+
+/** Three months of releases of three repositories. */
+async function releases(yard) {
+  const hours = (n) => new Date(Date.now() - n * 3_600_000).toISOString();
+  const release = (repository, n, ago, more) =>
+    yard.deliver("release", {
+      action: "published",
+      repository: { full_name: repository },
+      ...more,
+      release: {
+        id: 1_000 + n, tag_name: `v2.${n}.0`, name: `Release 2.${n}`, draft: false, prerelease: false, author: { login: "ana" },
+        created_at: hours(ago + [2, 30, 90, 5, 400, 700][n % 6]), published_at: hours(ago),
+        html_url: `https://github.com/${repository}/releases/tag/v2.${n}.0`, ...more?.release,
+      },
+    });
+  for (let n = 0; n < 9; n += 1) await release("octo-org/web", n, 2_000 - n * 215 + (n % 3) * 50);
+  for (let n = 9; n < 15; n += 1) await release("octo-org/cli", n, 1_900 - (n - 9) * 300, { release: { prerelease: n % 3 === 0 } });
+  await release("octo-org/cli", 15, 40, { release: { created_at: null } });
+  await release("octo-org/cli", 16, 20, { action: "created", release: { draft: true, published_at: null } });
+  await release("octo-org/site", 17, 500, { action: "deleted" });
+}
 
 after(async () => {
   await browser?.close();
@@ -87,6 +109,46 @@ test("filters are a form, and stand in the address", async () => {
     await page.getByRole("rowheader").getByRole("link").click();
     await page.waitForURL(`**/events/${ids.failed}`);
     await page.getByRole("heading", { name: /401 or 403/ }).waitFor();
+  });
+});
+
+for (const javaScriptEnabled of [true, false]) {
+  test(`filters fold on a phone only, ${javaScriptEnabled ? "with" : "without"} script`, async () => {
+    for (const [path, field] of [["/events?status=errored&type=push", "Repository"], ["/releases?state=published", "State"]]) {
+      await inWindow(browser, { viewport: PHONE, javaScriptEnabled }, async (page) => {
+        await open(page, here.pages + path);
+        const [fold, form] = [page.locator(".fold summary"), page.getByLabel(field)];
+        assert.equal(await fold.textContent(), path.startsWith("/events") ? "Filters 2 set" : "Filters 1 set", "and how many");
+        assert.equal(await form.isVisible(), false);
+        await fold.click();
+        assert.equal(await form.isVisible(), true);
+        await fold.press("Enter");
+        assert.equal(await form.isVisible(), false);
+      });
+      await inWindow(browser, { javaScriptEnabled }, async (page) => {
+        await open(page, here.pages + path);
+        assert.deepEqual([await page.getByLabel(field).isVisible(), await page.locator(".fold summary").isVisible()], [true, false]);
+      });
+    }
+    await inWindow(browser, { viewport: PHONE, javaScriptEnabled }, async (page, complaints) => {
+      await page.goto(`${here.pages}/releases?repository=nobody`);
+      assert.equal(await page.getByLabel("Repository").isVisible(), true, "open where something is wrong in it");
+      complaints.length = 0; // Chromium names the 400.
+    });
+  });
+}
+
+test("charts of releases say what they show, and print with their numbers", async () => {
+  await inWindow(browser, {}, async (page) => {
+    await open(page, `${here.pages}/releases`);
+    await page.getByRole("img", { name: /^Releases per week: at most \d/ }).waitFor();
+    await page.getByRole("img", { name: /^From commit to release: median .* not known of the others\.$/ }).waitFor();
+    const dots = (await page.locator("path.dots").evaluateAll((paths) => paths.map((path) => path.getAttribute("d")))).join("");
+    assert.equal(dots.split("M").length - 1, 16, "one for each release that is out");
+    const folded = page.locator("details:not(.fold) table");
+    assert.deepEqual(await folded.evaluateAll((tables) => tables.map((table) => table.checkVisibility({ contentVisibilityAuto: true }))), [false, false]);
+    await page.emulateMedia({ media: "print" });
+    assert.deepEqual(await folded.evaluateAll((tables) => tables.map((table) => table.checkVisibility({ contentVisibilityAuto: true }))), [true, true]);
   });
 });
 
@@ -178,6 +240,7 @@ test("without script everything can be read", async () => {
     }
     await open(page, `${here.pages}/events`);
     await page.getByLabel("Event", { exact: true }).fill("release");
+    await page.getByLabel("Repository").fill(REPOSITORY);
     await page.getByRole("button", { name: "Apply" }).click();
     assert.equal(await page.locator("#rows tr").count(), 1);
     await page.getByText("release · published").click();
@@ -251,12 +314,17 @@ test("pictures of the pages", { skip: !process.env.PICTURES }, async () => {
       await page.screenshot({ path: `${process.env.PICTURES}/${name}.png` });
     });
   };
-  await shot({ viewport: { width: 1100, height: 620 } }, `/events?repository=${REPOSITORY}`, "events");
-  await shot({ viewport: { width: 1100, height: 700 }, colorScheme: "dark" }, `/events/${ids.failed}`, "event-dark");
-  await shot({ viewport: PHONE }, "/events?status=errored", "events-phone");
-  await shot({ viewport: { width: 1100, height: 700 } }, "/events/replay", "replay");
-  await shot({ viewport: { width: 1100, height: 700 } }, `/events/${ids.done}`, "event");
-  await shot({ viewport: { width: 1100, height: 500 } }, `/commits/${REPOSITORY}/${SHA}`, "commit");
-  await shot({ viewport: { width: 1100, height: 700 } }, "/", "overview");
-  await shot({ viewport: PHONE }, `/events/${ids.failed}`, "event-phone");
+  const wide = (height) => ({ viewport: { width: 1100, height } });
+  for (const [theme, colorScheme] of [["", "light"], ["-dark", "dark"]]) {
+    await shot({ ...wide(620), colorScheme }, `/events?repository=${REPOSITORY}`, `events${theme}`);
+    await shot({ ...wide(700), colorScheme }, `/events/${ids.failed}`, `event-failed${theme}`);
+    await shot({ ...wide(700), colorScheme }, `/events/${ids.done}`, `event${theme}`);
+    await shot({ ...wide(700), colorScheme }, "/events/replay", `replay${theme}`);
+    await shot({ ...wide(500), colorScheme }, `/commits/${REPOSITORY}/${SHA}`, `commit${theme}`);
+    await shot({ ...wide(900), colorScheme }, "/", `overview${theme}`);
+    await shot({ ...wide(900), colorScheme }, "/releases", `releases${theme}`);
+    for (const [path, name] of [["/", "overview"], ["/events?status=errored", "events"], [`/events/${ids.failed}`, "event"], ["/releases", "releases"]]) {
+      await shot({ viewport: PHONE, colorScheme }, path, `${name}-phone${theme}`);
+    }
+  }
 });

@@ -69,7 +69,7 @@ async fn trouble_comes_first() {
     assert_eq!(numbers(&two), ["3", "1", "1", "1"]);
     let numbers_of = |hour: &str| {
         let row =
-            two.split("role=\"rowheader\">").find(|row| row.contains(hour)).unwrap().split("</tr>").next().unwrap();
+            two.split("<th scope=\"row\">").find(|row| row.contains(hour)).unwrap().split("</tr>").next().unwrap();
         row.split("class=\"n\">").skip(1).map(|cell| cell.split('<').next().unwrap().to_owned()).collect::<Vec<_>>()
     };
     assert_eq!(numbers_of("Mon 10:00 UTC"), ["1", "0", "0", "1"], "failed, open, not sent, done");

@@ -2,9 +2,9 @@
 (() => {
  const $ = (q, r = document) => r.querySelector(q), all = (q, r = document) => [...r.querySelectorAll(q)];
  const kept = (k, v) => { try { return v === undefined ? localStorage[k] : localStorage[k] = v; } catch { return ""; } };
- // Times: the reader's own instead of UTC.
+ // Times: the reader's own instead of UTC, the exact one on hovering.
  const times = r => all("time", r).forEach(t => {
-  const d = new Date(t.dateTime), s = t.textContent, hm = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
+  const d = new Date(t.title = t.dateTime), s = t.textContent, hm = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
   const o = /^\d+:/.test(s) ? { ...hm, second: "2-digit" } : /UTC$/.test(s) ? { weekday: "short", ...hm } : 0;
   if (o) t.textContent = d.toLocaleString([], o);
  });

@@ -5,14 +5,12 @@ use domain::event::{EventStatus, GithubEvent};
 use domain::query::EventPage;
 use domain::trouble::RefusedStatus;
 use jiff::Timestamp;
-use jiff::civil::DateTime;
-use jiff::tz::TimeZone;
 use url::form_urlencoded::Serializer;
 
 use crate::mark::Mark;
 use crate::overview::{commit, told};
 use crate::prose::Prose;
-use crate::words::{Moment, between, count, counted, span};
+use crate::words::{Moment, between, count, counted, moment, span};
 use crate::{Section, Shell};
 
 /// Rows of one page.
@@ -72,7 +70,12 @@ impl Filter {
 
     /// Whether any filter is set.
     pub fn is_set(&self) -> bool {
-        self.pairs().next().is_some()
+        self.set() > 0
+    }
+
+    /// How many filters are set.
+    fn set(&self) -> usize {
+        self.pairs().count()
     }
 
     /// The filters in the words of an address; those that are not set are left out.
@@ -120,12 +123,7 @@ pub fn address<'a>(path: &str, pairs: impl IntoIterator<Item = (&'static str, &'
 
 /// The same for a program: moments that a form's field gave are written in full.
 pub(crate) fn in_full<'a>(path: &str, pairs: impl IntoIterator<Item = (&'static str, &'a str)>) -> String {
-    let instant = |text: &str| match text.parse::<DateTime>() {
-        Ok(moment) if text.parse::<Timestamp>().is_err() => {
-            moment.to_zoned(TimeZone::UTC).map_or_else(|_| text.to_owned(), |at| at.timestamp().to_string())
-        }
-        _ => text.to_owned(),
-    };
+    let instant = |text: &str| moment(text).map_or_else(|| text.to_owned(), |at| at.to_string());
     let pairs: Vec<_> = pairs
         .into_iter()
         .map(|(name, text)| (name, if matches!(name, "since" | "until") { instant(text) } else { text.to_owned() }))

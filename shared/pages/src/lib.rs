@@ -7,6 +7,8 @@
 
 pub mod assets;
 pub mod commit;
+mod commit_to_release;
+mod days;
 pub mod dead_letters;
 pub mod event;
 pub mod events;
@@ -16,6 +18,7 @@ pub mod notice;
 pub mod overview;
 pub mod payload;
 mod per_hour;
+mod per_week;
 pub mod prose;
 pub mod releases;
 pub mod replay;

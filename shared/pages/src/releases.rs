@@ -5,10 +5,13 @@ use domain::query::ReleasePage;
 use domain::release::{Release, ReleaseState};
 use jiff::Timestamp;
 
+use crate::commit_to_release::{CommitToRelease, UNKNOWN};
+use crate::days::{Days, commit_to_release};
 use crate::events::{Choice, Less, address, in_full};
 use crate::lanes::{self, Lanes};
 use crate::mark::Mark;
-use crate::words::{Moment, between, coarse, counted};
+use crate::per_week::PerWeek;
+use crate::words::{self, Moment, between, coarse, counted};
 use crate::{Section, Shell};
 
 /// Rows of one page.
@@ -42,7 +45,12 @@ impl Filter {
     }
 
     fn is_set(&self) -> bool {
-        self.pairs().next().is_some()
+        self.set() > 0
+    }
+
+    /// How many filters are set.
+    fn set(&self) -> usize {
+        self.pairs().count()
     }
 
     fn without_each(&self) -> Vec<Less> {
@@ -59,7 +67,6 @@ struct Row {
     /// None for what is not published.
     published: Option<Moment>,
     repository: String,
-    own: String,
     tag: String,
     name: String,
     url: Option<String>,
@@ -67,6 +74,27 @@ struct Row {
     author: String,
     since_previous: String,
     to_release: String,
+}
+
+/// What the newest 90 days looked like.
+struct Charts {
+    lanes: Lanes,
+    per_week: PerWeek,
+    to_release: CommitToRelease,
+    unknown: u64,
+}
+
+impl Charts {
+    /// None when nothing is as young as that.
+    fn new(releases: &[Release], more: bool, since: Option<Timestamp>, now: Timestamp) -> Option<Self> {
+        let days = Days::of(releases, more, since, now);
+        Some(Self {
+            lanes: Lanes::new(releases, more, &days)?,
+            per_week: PerWeek::new(releases, &days),
+            to_release: CommitToRelease::new(releases, &days),
+            unknown: UNKNOWN,
+        })
+    }
 }
 
 /// The page.
@@ -79,7 +107,7 @@ pub struct Releases {
     choices: Vec<Choice>,
     problems: Vec<String>,
     sentence: String,
-    chart: Option<Lanes>,
+    charts: Option<Charts>,
     rows: Vec<Row>,
     json: String,
     newest: String,
@@ -107,6 +135,7 @@ impl Releases {
         };
         // Before the oldest one here there may be others that are not shown.
         let whole = !more && filter.state.is_empty() && filter.since.is_empty();
+        let since = words::moment(&filter.since);
         let row = |(place, release): (usize, &Release)| {
             let before = page.releases.iter().skip(place + 1).find(|other| is_before(other, release));
             row(place, release, before, whole, now)
@@ -117,7 +146,7 @@ impl Releases {
             choices: filter.choices(),
             problems,
             sentence,
-            chart: if cursor.is_none() { Lanes::new(&page.releases, more, now) } else { None },
+            charts: if cursor.is_none() { Charts::new(&page.releases, more, since, now) } else { None },
             rows: page.releases.iter().enumerate().map(row).collect(),
             json: in_full("/v1/releases", filter.pairs()),
             newest: address("/releases", filter.pairs()),
@@ -145,16 +174,15 @@ fn row(place: usize, release: &Release, before: Option<&Release>, whole: bool, n
         (Some(_), None) if whole => "the first".to_owned(),
         (Some(_), None) => "not known".to_owned(),
     };
-    let to_release = match (out, facts.created_at) {
+    let to_release = match (out, commit_to_release(release)) {
         (None, _) => "not published".to_owned(),
-        (Some(at), Some(commit)) if commit <= at => coarse(between(commit, at)),
-        _ => "not known".to_owned(),
+        (Some(_), Some(took)) => coarse(took),
+        (Some(_), None) => "not known".to_owned(),
     };
     let not_known = || "not known".to_owned();
     Row {
         id: lanes::row(place),
         published: out.map(|at| Moment::of(at, now)),
-        own: address("/releases", [("repository", release.repository.as_str())]),
         repository: release.repository.to_string(),
         tag: facts.tag.clone().unwrap_or_else(|| "no tag".to_owned()),
         name: facts.name.clone().filter(|name| Some(name) != facts.tag.as_ref()).unwrap_or_default(),
@@ -250,6 +278,6 @@ pub(crate) mod tests {
         assert_eq!(page.older.as_deref(), Some("/releases?repository=o%2Fr&since=2026-11-01T00%3A00&cursor=next"));
         assert_eq!(page.json, "/v1/releases?repository=o%2Fr&since=2026-11-01T00%3A00%3A00Z");
         let html = page.render().unwrap();
-        assert!(html.contains("id=\"release-1\"") && html.contains("href=\"#release-1\""), "{html}");
+        assert!(html.contains("id=\"r1\"") && html.contains("href=\"#r1\""), "{html}");
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
@@ -59,6 +60,11 @@ pub fn coarse(ms: u64) -> String {
 /// A moment as a form's field for a time holds it: to the minute, UTC.
 pub fn field(at: Timestamp) -> String {
     at.to_zoned(TimeZone::UTC).strftime("%Y-%m-%dT%H:%M").to_string()
+}
+
+/// What such a field gives, or RFC 3339.
+pub fn moment(text: &str) -> Option<Timestamp> {
+    text.parse().ok().or_else(|| Some(text.parse::<DateTime>().ok()?.to_zoned(TimeZone::UTC).ok()?.timestamp()))
 }
 
 /// The span from one moment to a later one in milliseconds; 0 when the later one is earlier.

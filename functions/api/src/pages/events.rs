@@ -15,8 +15,9 @@ use jiff::Timestamp;
 use lambda::http::problem::Problem;
 use pages::Shell;
 use pages::events::{Events, Filter, ROWS};
+use pages::words::moment;
 
-use super::{moment, page, trouble, webhook_url};
+use super::{page, trouble, webhook_url};
 use crate::events::cursor_or;
 use crate::{Api, bad_request, unavailable};
 

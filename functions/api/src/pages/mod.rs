@@ -21,9 +21,6 @@ use axum::middleware::{self, Next};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
-use jiff::Timestamp;
-use jiff::civil::DateTime;
-use jiff::tz::TimeZone;
 use lambda::http::problem::Problem;
 use pages::mark::Role;
 use pages::notice::{Help, Notice};
@@ -96,11 +93,6 @@ async fn reader(api: &Api, headers: &HeaderMap) -> Result<Shell, Problem> {
 /// Where deliveries go.
 fn webhook_url(api: &Api, shell: &Shell) -> String {
     api.site.webhook_url.clone().unwrap_or_else(|| format!("https://{}/github", shell.host))
-}
-
-/// RFC 3339, or what a form's field for a time gives, which is in UTC here.
-fn moment(text: &str) -> Option<Timestamp> {
-    text.parse().ok().or_else(|| Some(text.parse::<DateTime>().ok()?.to_zoned(TimeZone::UTC).ok()?.timestamp()))
 }
 
 /// What stands around a page for those who may not see the record.

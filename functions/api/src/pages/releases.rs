@@ -11,8 +11,9 @@ use domain::release::ReleaseState;
 use http::StatusCode;
 use pages::Shell;
 use pages::releases::{Filter, ROWS, Releases};
+use pages::words::moment;
 
-use super::{moment, page, trouble};
+use super::{page, trouble};
 use crate::Api;
 use crate::events::cursor_or;
 
