@@ -171,6 +171,14 @@ mod tests {
     }
 
     #[test]
+    fn each_state_has_its_shape() {
+        let all = ReleaseState::ALL.map(|state| release("o/r", 1, "2026-11-19T12:00:00Z", state));
+        let chart = lanes(&all).unwrap();
+        let shapes: Vec<_> = chart.lanes[0].points.iter().map(|point| point.shape).collect();
+        assert_eq!(shapes, ["draft", "prerelease", "release", "withdrawn", "withdrawn"]);
+    }
+
+    #[test]
     fn few_say_nothing_and_none_draw_nothing() {
         let two = [
             release("acme/api", 2, "2026-11-19T12:00:00Z", ReleaseState::Published),

@@ -272,6 +272,16 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn each_state_is_drawn_as_the_legend_says() {
+        let all = ReleaseState::ALL.map(|state| release("o/r", 1, "2026-11-19T12:00:00Z", state));
+        let html = page(Filter::default(), all.into(), None).render().unwrap();
+        let lanes = html.split("<svg class=\"chart lanes\"").nth(1).unwrap().split("</svg>").next().unwrap();
+        let drawn = ["<circle cx", "<circle class=\"open\"", "<path class=\"open\"", "<path class=\"gone\""];
+        assert_eq!(drawn.map(|shape| lanes.matches(shape).count()), [1, 1, 1, 2], "{lanes}");
+        assert!(html.contains("Dot: release. Ring: prerelease. Diamond: draft. Cross: withdrawn."), "{html}");
+    }
+
+    #[test]
     fn links_keep_the_filters() {
         let filter = Filter { repository: "o/r".to_owned(), since: "2026-11-01T00:00".to_owned(), ..Filter::default() };
         let page = page(filter, some(), Some("next"));
