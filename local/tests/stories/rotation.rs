@@ -117,6 +117,8 @@ async fn your_server_gets_a_signature_of_each_secret_until_the_old_one_ends() {
     let signed_with = async |delivery: u64| {
         yard.pull_request(delivery, SHA).send().await.accepted();
         let call = yard.server().next_call().await;
+        // The answer has to be there before time goes on: a call that times out comes again.
+        yard.idle().await;
         let header = |name: &str| call.header(name).unwrap().to_owned();
         let at = jiff::Timestamp::from_second(header("webhook-timestamp").parse().unwrap()).unwrap();
         let fits = |secret: &str| {
@@ -243,7 +245,8 @@ async fn a_thousand_forgeries_cost_one_look_in_thirty_seconds() {
     yard.pull_request(1, SHA).signed_with(OLD).send().await.accepted();
     let call = yard.server().next_call().await;
     let genuine = call.header("x-hookyard-callback-token").unwrap();
-    let forged = format!("{}A", &genuine[..genuine.len() - 1]);
+    let (rest, last) = genuine.split_at(genuine.len() - 1);
+    let forged = format!("{rest}{}", if last == "A" { "E" } else { "A" });
     assert_ne!(forged, genuine);
     yard.advance(60);
     let url = format!("{}/v1/statuses", yard.api);

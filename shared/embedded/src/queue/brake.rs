@@ -143,7 +143,7 @@ mod tests {
         publish(&brake, now, 1);
         assert!(has_come(&mut first), "in the order of asking");
         assert!(!has_come(&mut second), "and what was earned before is one turn at most");
-        publish(&brake, now, SHARE - 2);
+        publish(&brake, now, SHARE - 1);
         assert!(!has_come(&mut second));
         publish(&brake, now, 1);
         assert!(has_come(&mut second));
