@@ -35,6 +35,7 @@ async fn dead_for_six_hours_and_then_back_it_gets_everything_once_and_was_asked_
         for _ in 0..8 {
             events.push(yard.pull_request(7, SHA).send().await.accepted());
         }
+        yard.idle().await;
         for _ in 0..12 {
             yard.later(300).await;
         }
