@@ -23,14 +23,14 @@ use server::YourServer as Server;
 use status::Writer;
 use store::Store;
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use url::Url;
 
 use crate::health::with_health;
 use crate::listener::{self, Limits};
 use crate::overheard::{Answers, Overheard};
-use crate::watch::{Outcome, Watched};
+use crate::watch::{Watched, Watcher};
 use crate::workers::Consumer;
 
 /// The table's name in the embedded engine.
@@ -87,7 +87,7 @@ pub struct World {
     /// Receipts and call-back ids.
     pub ids: Arc<dyn Ids>,
     /// One message for each outcome of an event, for whoever watches.
-    pub watch: Option<mpsc::UnboundedSender<Outcome>>,
+    pub watch: Option<Watcher>,
 }
 
 /// A running gateway. It stops when told to; dropped, it is as if it had been killed.
@@ -138,7 +138,7 @@ impl Gateway {
             Some(url) => Some(Arc::new(Server::new(url.clone(), clock.clone())?)),
         };
         let answers = Arc::<Answers>::default();
-        if watch.is_some() {
+        if watch.as_ref().is_some_and(|watcher| watcher.answers) {
             server = server.map(|server| Arc::new(Overheard::new(server, answers.clone())) as Arc<dyn YourServer>);
         }
         let github: Arc<dyn GithubStatuses> =
@@ -172,7 +172,7 @@ impl Gateway {
         let call_back = CallBack::under(&public_url, config.callback_ttl);
         let mut fanout: Arc<dyn HandleMessage> = Arc::new(Fanout::new(ports, call_back, Arc::new(Silent)));
         if let Some(watcher) = watch {
-            fanout = Arc::new(Watched::new(fanout, store.clone(), answers, watcher));
+            fanout = Arc::new(Watched::new(fanout, store.clone(), answers, watcher.outcomes));
         }
         let writer = Arc::new(Writer::new(store.clone(), store.clone(), github, clock.clone(), Arc::new(Silent)));
         let api_state = Arc::new(api::Api {

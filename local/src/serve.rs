@@ -66,7 +66,7 @@ impl Serve {
         };
         let (sender, outcomes) = mpsc::unbounded_channel();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let watch = (!self.quiet).then_some(sender);
+        let watch = (!self.quiet).then_some(watch::Watcher { outcomes: sender, answers: self.verbose });
         let world = World { clock: clock.clone(), ids: Arc::new(UuidIds::default()), watch };
         // From here on a signal stops us in order, even while we are still starting.
         let stop = match signals() {
@@ -78,7 +78,7 @@ impl Serve {
             Err(error) => return fail(&format!("{error:#}")),
         };
         banner.print(&gateway, style).await;
-        let printer = tokio::spawn(print(outcomes, style, clock, self.verbose));
+        let printer = tokio::spawn(print(outcomes, style, clock));
         tokio::select! {
             () = stop => {}
             () = sweep_every_hour(&gateway) => {}
@@ -278,12 +278,7 @@ pub(crate) fn signals() -> std::io::Result<impl Future<Output = ()>> {
 }
 
 /// One line for each outcome, never the same twice.
-async fn print(
-    mut outcomes: mpsc::UnboundedReceiver<watch::Outcome>,
-    style: Style,
-    clock: Arc<dyn Clock>,
-    verbose: bool,
-) {
+async fn print(mut outcomes: mpsc::UnboundedReceiver<watch::Outcome>, style: Style, clock: Arc<dyn Clock>) {
     let mut said: HashMap<ReceiptId, (EventStatus, u32)> = HashMap::new();
     while let Some(outcome) = outcomes.recv().await {
         let state = (outcome.run.state, outcome.run.tries());
@@ -295,14 +290,14 @@ async fn print(
         }
         let line = line(&outcome, style, &time_of_day(clock.now()));
         // One write, so that nothing comes between the two lines.
-        match failing(&outcome).filter(|_| verbose) {
+        match failing(&outcome) {
             Some(answer) => note(format_args!("{line}\n          its answer: {}", printable(answer))),
             None => note(line),
         }
     }
 }
 
-/// What the server answered, unless it took the event and was understood.
+/// What the server answered, if that was listened to, unless it took the event and was understood.
 fn failing(outcome: &watch::Outcome) -> Option<&str> {
     let last = outcome.run.attempts.last()?.outcome;
     outcome.answer.as_deref().filter(|_| last != Some(Outcome::Taken))

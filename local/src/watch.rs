@@ -24,6 +24,15 @@ pub struct Outcome {
     pub answer: Option<String>,
 }
 
+/// Who wants to hear of outcomes.
+#[derive(Debug, Clone)]
+pub struct Watcher {
+    /// Where they go.
+    pub outcomes: mpsc::UnboundedSender<Outcome>,
+    /// Whether what the server answered goes with them: its answers are looked at only then.
+    pub answers: bool,
+}
+
 /// A handler that reports.
 pub(crate) struct Watched {
     inner: Arc<dyn HandleMessage>,
