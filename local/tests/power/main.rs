@@ -20,15 +20,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::envelope::{Body, Envelope};
-use domain::ports::BodyReader;
+use domain::ids::{EventId, Repository, Sha};
+use domain::ports::{BodyReader, EventReader, HeadReader};
 use domain::signature;
+use domain::statuses::ContextKey;
 use domain::statuses::message::StatusMessage;
 use embedded::bodies::Bodies;
+use embedded::engine::Engine;
 use embedded::queue::{FANOUT, Queues, STATUSES};
+use lambda::clock::SystemClock;
 use serde_json::{Value, json};
 use standin::ci::{Answer, Ci};
 use standin::github::Github;
 use standin::http;
+use store::Store;
 use testkit::clock::ManualClock;
 use tokio::task::JoinSet;
 
@@ -103,14 +108,20 @@ async fn what_was_acknowledged_survives_a_power_cut_at_that_moment() {
 
     let trace = Trace::read(&std::fs::read_to_string(&log).unwrap());
     let mut acknowledged = Acknowledged::default();
-    let mut cuts = Vec::new();
-    Disk::replay(&trace, |disk, answer| {
-        if acknowledged.note(answer) {
+    let (mut cuts, mut calls) = (Vec::new(), Vec::new());
+    Disk::replay(&trace, |disk, sent| {
+        let left = || {
             let left = tempfile::tempdir().unwrap();
             disk.salvage(data.to_str().unwrap(), left.path());
-            cuts.push((left, acknowledged.receipts.clone(), acknowledged.statuses.clone()));
+            left
+        };
+        if acknowledged.note(sent) {
+            cuts.push((left(), acknowledged.receipts.clone(), acknowledged.statuses.clone()));
+        } else if let Some(call) = Outgoing::seen(sent) {
+            calls.push((left(), call));
         }
     });
+    recorded_before_they_were_sent(calls).await;
     assert_eq!(cuts.len(), 2 * 23, "each acknowledgement was seen in the trace");
     for (number, (left, receipts, statuses)) in cuts.into_iter().enumerate() {
         let queues = Queues::open(&left.path().join("queues.sqlite"), Arc::new(ManualClock::default())).unwrap();
@@ -133,6 +144,52 @@ async fn what_was_acknowledged_survives_a_power_cut_at_that_moment() {
         }
         assert!(statuses.is_subset(&kept), "acknowledgement {number}: {:?} are lost", statuses.difference(&kept));
     }
+}
+
+/// What goes to somebody else, and must not go twice when the power has gone in between.
+enum Outgoing {
+    /// An event, to the user's server.
+    Event(EventId),
+    /// A status, to GitHub: its context.
+    Status(String),
+}
+
+impl Outgoing {
+    fn seen(sent: &[u8]) -> Option<Self> {
+        let text = String::from_utf8_lossy(sent);
+        let (head, body) = text.split_once("\r\n\r\n")?;
+        if head.starts_with("POST /hook ") {
+            let guid = head.lines().find_map(|line| line.strip_prefix("x-github-delivery: "))?;
+            // The deliveries of this test name no hook, which counts as hook 0.
+            return EventId::parse(&format!("0-{guid}")).ok().map(Self::Event);
+        }
+        let status = head.starts_with("POST /repos/").then(|| serde_json::from_str::<Value>(body).ok())??;
+        Some(Self::Status(status["context"].as_str()?.to_owned()))
+    }
+}
+
+/// Whatever was sent was on the disk before as an attempt, or as an intent: the record is synced as well.
+async fn recorded_before_they_were_sent(calls: Vec<(tempfile::TempDir, Outgoing)>) {
+    let (mut events, mut statuses) = (0, 0);
+    for (left, call) in calls {
+        let engine = Engine::open(&left.path().join("database.sqlite")).unwrap();
+        let store = Store::new(engine.client(), "hookyard", Arc::new(SystemClock));
+        match call {
+            Outgoing::Event(id) => {
+                let story = store.event(&id).await.unwrap().expect("the event that is being sent is not on the disk");
+                assert_eq!(story.runs[0].attempts.len(), 1, "{id}: its attempt is not on the disk");
+                events += 1;
+            }
+            Outgoing::Status(context) => {
+                let repository = Repository::parse("octo-org/hello").unwrap();
+                let key = ContextKey::new(repository, Sha::parse(SHA).unwrap(), &context);
+                let intent = store.head(&key).await.unwrap().intent;
+                assert!(intent.is_some(), "{context}: the intent is not on the disk");
+                statuses += 1;
+            }
+        }
+    }
+    assert!(events >= 10 && statuses >= 1, "{events} events and {statuses} statuses were seen on their way");
 }
 
 /// The addresses of a gateway.
