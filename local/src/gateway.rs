@@ -172,7 +172,7 @@ impl Gateway {
         let call_back = CallBack::under(&public_url, config.callback_ttl);
         let mut fanout: Arc<dyn HandleMessage> = Arc::new(Fanout::new(ports, call_back, Arc::new(Silent)));
         if let Some(watcher) = watch {
-            fanout = Arc::new(Watched::new(fanout, store.clone(), answers, watcher.outcomes));
+            fanout = Arc::new(Watched::new(fanout, pages.clone(), answers, watcher.outcomes));
         }
         let writer = Arc::new(Writer::new(store.clone(), store.clone(), github, clock.clone(), Arc::new(Silent)));
         let api_state = Arc::new(api::Api {
@@ -213,8 +213,8 @@ impl Gateway {
             tasks.spawn(consumer.run(stopped.clone()));
         }
         let limits = Limits::default();
-        let webhook_routes = with_health(ingest::router(ingest, hosts.clone()), &queues);
-        let api_routes = with_health(api::router(api_state, hosts), &queues);
+        let webhook_routes = with_health(ingest::router(ingest, hosts.clone()), &queues, &engine);
+        let api_routes = with_health(api::router(api_state, hosts), &queues, &engine);
         tasks.spawn(listener::serve(webhooks, webhook_routes, limits, stopped.clone()));
         tasks.spawn(listener::serve(api, api_routes, limits, stopped));
         Ok(Self { webhooks: webhooks_at, api: api_at, queues, engine, bodies, store, clock, stop, tasks, _keep: keep })

@@ -18,7 +18,7 @@ pub(crate) struct Consumer {
     pub(crate) batch: usize,
     /// Batches at once.
     pub(crate) at_once: usize,
-    /// How long a message stays hidden while it is worked on. Nothing takes nearly as long.
+    /// How long a message stays hidden while it is worked on. Nothing takes nearly as long, held back by the brake or not.
     pub(crate) visibility: Duration,
 }
 

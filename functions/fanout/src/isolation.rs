@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 use lambda::clock::within;
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard, Semaphore, SemaphorePermit};
 
-/// The longest wait for the company to be right: an attempt of somebody else takes 10 s at most. Together with an attempt of
+/// The longest wait for the company to be right: an attempt of somebody else takes 10 s, hardly ever more. Together with an attempt of
 /// one's own this stays below the 30 s of a Lambda invocation; whoever has waited in vain goes back to the queue.
 const PATIENCE: SignedDuration = SignedDuration::from_secs(11);
 

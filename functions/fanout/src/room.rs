@@ -13,7 +13,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 /// ones.
 const ROOM: u32 = 128 * 1024;
 
-/// The longest wait for room: an attempt of somebody else takes 10 s at most.
+/// The longest wait for room: an attempt of somebody else takes 10 s, hardly ever more.
 const PATIENCE: SignedDuration = SignedDuration::from_secs(11);
 
 pub(crate) struct Room(Semaphore);

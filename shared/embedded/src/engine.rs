@@ -102,6 +102,11 @@ impl Engine {
         Client::from_conf(config)
     }
 
+    /// Why nothing is recorded or read any more, and what to do; none while all is well.
+    pub fn trouble(&self) -> Option<&str> {
+        self.operations.trouble()
+    }
+
     /// How often the database's log was synced since it was opened: once for all that was written meanwhile.
     pub fn syncs(&self) -> u64 {
         self.operations.syncs()

@@ -11,10 +11,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::JoinHandle;
 
 use tokio::sync::oneshot;
+
+use crate::folder::sync_folder;
 
 /// Operations that share a sync: enough that it no longer counts, few enough that nobody waits long.
 const MOST: usize = 128;
@@ -28,10 +30,9 @@ pub(crate) struct Operation<T> {
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failed {
-    #[error("the database's disk failed: {0}; once it is in order, restart Hookyard")]
-    Disk(String),
-    #[error("the database's engine failed inside; what it was asked to do may not have been done")]
-    Panicked,
+    /// From now on always.
+    #[error("{0}")]
+    Broken(String),
     #[error("the database is closed")]
     Closed,
 }
@@ -40,6 +41,7 @@ pub(crate) enum Failed {
 pub(crate) struct Operations<T> {
     calls: Option<Sender<Call<T>>>,
     syncs: Arc<AtomicU64>,
+    broken: Arc<OnceLock<String>>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -52,10 +54,10 @@ impl<T: Send + 'static> Operations<T> {
     /// Starts the thread. Without a log nothing is synced: the database is in memory.
     pub(crate) fn start(log: Option<File>) -> io::Result<Self> {
         let (calls, inbox) = mpsc::channel();
-        let syncs = Arc::new(AtomicU64::new(0));
-        let mut room = Room { log, failed: None, syncs: Arc::clone(&syncs) };
+        let (syncs, broken) = (Arc::new(AtomicU64::new(0)), Arc::new(OnceLock::new()));
+        let room = Room { log, broken: Arc::clone(&broken), syncs: Arc::clone(&syncs) };
         let thread = std::thread::Builder::new().name("record-writer".to_owned()).spawn(move || room.serve(&inbox))?;
-        Ok(Self { calls: Some(calls), syncs, thread: Mutex::new(Some(thread)) })
+        Ok(Self { calls: Some(calls), syncs, broken, thread: Mutex::new(Some(thread)) })
     }
 
     /// Runs that operation and returns when what it did is on disk. Dropping the future does not take it back.
@@ -64,6 +66,11 @@ impl<T: Send + 'static> Operations<T> {
         let calls = self.calls.as_ref().ok_or(Failed::Closed)?;
         calls.send(Call { operation, reply }).map_err(|_| Failed::Closed)?;
         answer.await.map_err(|_| Failed::Closed)?
+    }
+
+    /// Why nothing is answered any more, and what to do; none while all is well.
+    pub(crate) fn trouble(&self) -> Option<&str> {
+        self.broken.get().map(String::as_str)
     }
 
     /// How often the log was synced.
@@ -82,62 +89,81 @@ impl<T> Drop for Operations<T> {
     }
 }
 
-/// The log of an open database in WAL mode. Its name is on disk when this returns.
+/// The log of an open database in WAL mode. Its name is on disk when this returns, and so is what a process that was killed
+/// has left in it: nobody would sync that before it is read.
 pub(crate) fn log_of(database: &Path) -> io::Result<File> {
+    // SQLite puts the log beside the file itself, not beside a link to it.
+    let database = database.canonicalize()?;
     let mut name = database.as_os_str().to_owned();
     name.push("-wal");
     let log = File::options().read(true).write(true).open(&name)?;
-    match Path::new(&name).parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        Some(folder) => File::open(folder)?.sync_all()?,
-        None => File::open(".")?.sync_all()?,
-    }
+    log.sync_all()?;
+    sync_folder(database.parent().unwrap_or(&database))?;
     Ok(log)
 }
 
 /// Where the thread works.
 struct Room {
     log: Option<File>,
-    /// Why a sync failed. The system may have dropped what it could not write and call the next sync a success, so none is
-    /// believed any more (LWN: "PostgreSQL's fsync() surprise").
-    failed: Option<String>,
+    /// After a sync that failed nothing is answered any more: the system may have dropped what it could not write and call the
+    /// next sync a success (LWN: "PostgreSQL's fsync() surprise"). Nor after a panic: the engine's lock is poisoned then.
+    broken: Arc<OnceLock<String>>,
     syncs: Arc<AtomicU64>,
 }
 
 impl Room {
-    fn serve<T>(&mut self, inbox: &Receiver<Call<T>>) {
+    fn serve<T>(self, inbox: &Receiver<Call<T>>) {
         while let Ok(first) = inbox.recv() {
             let mut done = Vec::new();
             let mut wrote = false;
             let mut next = Some(first);
             while let Some(Call { operation, reply }) = next {
                 wrote |= operation.writes;
-                let result = match &self.failed {
-                    Some(why) => Err(Failed::Disk(why.clone())),
-                    None => catch_unwind(AssertUnwindSafe(operation.run)).map_err(|_| Failed::Panicked),
-                };
-                done.push((reply, result));
+                done.push((reply, self.run(operation.run)));
                 next = if done.len() < MOST { inbox.try_recv().ok() } else { None };
             }
-            if wrote {
-                self.sync();
-            }
+            let synced = !wrote || self.sync();
             for (reply, result) in done {
-                let result = match &self.failed {
-                    Some(why) => Err(Failed::Disk(why.clone())),
-                    None => result,
-                };
                 // Whoever asked may have gone away.
-                let _ = reply.send(result);
+                let _ = reply.send(result.filter(|_| synced).ok_or_else(|| self.why()));
             }
         }
     }
 
-    fn sync(&mut self) {
-        let Some(log) = &self.log else { return };
+    /// None when it was not run, or not to its end.
+    fn run<T>(&self, work: Box<dyn FnOnce() -> T + Send>) -> Option<T> {
+        if self.broken.get().is_some() {
+            return None;
+        }
+        let done = catch_unwind(AssertUnwindSafe(work));
+        if done.is_err() {
+            self.breaks(
+                "the record's engine failed inside; restart Hookyard, and report what it says above".to_owned(),
+            );
+        }
+        done.ok()
+    }
+
+    /// Whether what was written is on disk.
+    fn sync(&self) -> bool {
+        let Some(log) = &self.log else { return true };
         match log.sync_data() {
             Ok(()) => _ = self.syncs.fetch_add(1, Ordering::Relaxed),
-            Err(error) => self.failed = Some(error.to_string()),
+            Err(error) => {
+                self.breaks(format!("the disk of the record failed ({error}); restart Hookyard once it is in order"))
+            }
         }
+        self.broken.get().is_none()
+    }
+
+    fn breaks(&self, why: String) {
+        tracing::error!(why, "the record takes nothing more");
+        // The first reason is the one that counts.
+        let _ = self.broken.set(why);
+    }
+
+    fn why(&self) -> Failed {
+        self.broken.get().map_or(Failed::Closed, |why| Failed::Broken(why.clone()))
     }
 }
 
@@ -152,21 +178,23 @@ mod tests {
     #[tokio::test]
     async fn those_that_gather_share_a_sync_and_reads_alone_need_none() {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("x.db-wal"), "").unwrap();
+        for name in ["x.db", "x.db-wal"] {
+            std::fs::write(folder.path().join(name), "").unwrap();
+        }
         let operations = Operations::start(Some(log_of(&folder.path().join("x.db")).unwrap())).unwrap();
         assert_eq!(operations.call(operation(false, || 1)).await.unwrap(), 1);
         assert_eq!(operations.syncs(), 0);
         // The first holds the thread until the others have been asked for.
         let (begin, begun) = mpsc::channel();
         let first = operations.call(operation(true, move || begun.recv().unwrap()));
-        let others = futures(&operations, 50);
+        let others = answered(&operations, 50);
         let release = async { begin.send(7).unwrap() };
         let (first, others, ()) = tokio::join!(first, others, release);
         assert_eq!((first.unwrap(), others), (7, 50));
         assert!(operations.syncs() <= 2, "{} syncs", operations.syncs());
     }
 
-    async fn futures(operations: &Operations<u32>, count: usize) -> usize {
+    async fn answered(operations: &Operations<u32>, count: usize) -> usize {
         let mut answers = Vec::new();
         for _ in 0..count {
             let (reply, answer) = oneshot::channel();
@@ -181,23 +209,41 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_that_panics_takes_nobody_along() {
+    async fn after_a_panic_inside_it_says_so_and_does_no_more() {
         let operations = Operations::start(None).unwrap();
-        assert!(matches!(operations.call(operation(true, || panic!("on purpose"))).await, Err(Failed::Panicked)));
-        assert_eq!(operations.call(operation(true, || 2)).await.unwrap(), 2);
+        assert_eq!(operations.trouble(), None);
+        let panicked = operations.call(operation(true, || panic!("on purpose"))).await.unwrap_err();
+        assert!(panicked.to_string().contains("restart Hookyard"));
+        let ran = Arc::new(AtomicU64::new(0));
+        let noting = ran.clone();
+        let next = operations.call(operation(false, move || noting.fetch_add(1, Ordering::Relaxed) as u32)).await;
+        assert!(matches!(next, Err(Failed::Broken(_))));
+        assert_eq!((ran.load(Ordering::Relaxed), operations.trouble().is_some()), (0, true));
     }
 
+    #[cfg(unix)]
     #[tokio::test]
     async fn after_a_sync_that_failed_none_is_believed() {
         // A pipe cannot be synced.
         let (_reader, writer) = io::pipe().unwrap();
         let operations = Operations::start(Some(File::from(std::os::fd::OwnedFd::from(writer)))).unwrap();
         assert_eq!(operations.call(operation(false, || 1)).await.unwrap(), 1);
-        assert!(matches!(operations.call(operation(true, || 1)).await, Err(Failed::Disk(_))));
-        let ran = Arc::new(AtomicU64::new(0));
-        let noting = ran.clone();
-        let next = operations.call(operation(false, move || noting.fetch_add(1, Ordering::Relaxed) as u32)).await;
-        assert!(next.unwrap_err().to_string().contains("restart"));
-        assert_eq!(ran.load(Ordering::Relaxed), 0);
+        assert!(matches!(operations.call(operation(true, || 1)).await, Err(Failed::Broken(_))));
+        let next = operations.call(operation(false, || 1)).await;
+        assert!(next.unwrap_err().to_string().contains("restart Hookyard"));
+        assert!(operations.trouble().unwrap().starts_with("the disk of the record failed"));
+    }
+
+    #[test]
+    fn the_log_of_a_database_behind_a_link_is_beside_the_file_itself() {
+        let (there, here) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        for name in ["x.db", "x.db-wal"] {
+            std::fs::write(there.path().join(name), "").unwrap();
+        }
+        #[cfg(unix)]
+        std::os::unix::fs::symlink(there.path().join("x.db"), here.path().join("y.db")).unwrap();
+        #[cfg(unix)]
+        log_of(&here.path().join("y.db")).unwrap();
+        assert!(log_of(&here.path().join("z.db")).is_err());
     }
 }

@@ -28,7 +28,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// What the future gives, or none when it takes `longest` or more by that clock; the future is dropped then.
+/// What the future gives, or none when it takes more than `longest` by that clock; the future is dropped then.
 pub async fn within<T>(clock: &dyn Clock, longest: SignedDuration, future: impl Future<Output = T>) -> Option<T> {
     let now = clock.now();
     until(clock, now.checked_add(longest).unwrap_or(now), future).await

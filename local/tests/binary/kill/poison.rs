@@ -21,6 +21,8 @@ struct Life {
     killer: Mutex<Option<Killer>>,
     /// Calls that are being answered.
     calls: watch::Sender<usize>,
+    /// Every delivery has been acknowledged: a kill before that would be seen by the sender.
+    sent: watch::Sender<bool>,
 }
 
 /// One call, until it is answered or its caller is dead.
@@ -59,6 +61,7 @@ async fn an_event_that_kills_whoever_works_on_it_convicts_itself_and_nobody_else
                 }
                 let mut calls = life.calls.subscribe();
                 let _ = calls.wait_for(|count| *count == INNOCENTS + 1).await;
+                let _ = life.sent.subscribe().wait_for(|sent| *sent).await;
             }
             if poison && let Some(killer) = life.killer.lock().unwrap().take() {
                 noting.lock().unwrap().push(*life.calls.borrow() - 1);
@@ -89,6 +92,7 @@ async fn an_event_that_kills_whoever_works_on_it_convicts_itself_and_nobody_else
                 innocents.push(gateway.pull_request(7, &format!("{number:040x}")).send().await.accepted());
             }
             poison = gateway.pull_request(7, POISON).send().await.accepted();
+            life.lock().unwrap().sent.send_replace(true);
         }
         if gateway.idle_or_dead().await == Seen::Alive {
             break gateway;
