@@ -167,7 +167,7 @@ mod tests {
         let (brake, now) = (Brake::default(), now());
         publish(&brake, now, MUCH);
         let mut waiting = brake.ask(now).unwrap();
-        publish(&brake, now + PIECE, MUCH - 1);
+        publish(&brake, now + PIECE, SHARE - MUCH - 1);
         assert!(brake.ask(now + PIECE).is_some() && !has_come(&mut waiting), "much in the piece before");
         assert!(brake.ask(now + 2 * PIECE).is_none() && has_come(&mut waiting));
 
