@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use domain::ids::Repository;
 use domain::release::Release;
 
-use crate::days::{DAYS, Days, FEW, commit_to_release, median, shipped};
+use crate::days::{Days, FEW, commit_to_release, median, shipped};
 use crate::words::{coarse, counted};
 
 /// What the scale begins and ends with, in milliseconds: shorter and longer times stand at its ends.
@@ -70,7 +70,7 @@ impl CommitToRelease {
         let known: Vec<_> = out.iter().filter_map(|(release, _)| commit_to_release(release)).collect();
         let middle = median(known.clone()).filter(|_| known.len() >= FEW);
         let mut chart = Self {
-            sentence: sentence(&known, middle, out.len()),
+            sentence: sentence(&known, middle, out.len(), days),
             dots: String::new(),
             unknown: String::new(),
             median: middle.map_or(0, height),
@@ -96,12 +96,13 @@ impl CommitToRelease {
     }
 }
 
-fn sentence(known: &[u64], middle: Option<u64>, all: usize) -> String {
+fn sentence(known: &[u64], middle: Option<u64>, all: usize, days: &Days) -> String {
     let releases = counted(all as u64, "release", "releases");
     let (Some(middle), Some(least), Some(most)) = (middle, known.iter().min(), known.iter().max()) else {
         return format!(
-            "Too few to say how long from commit to release: known of {} of {releases} in {DAYS} days.",
-            known.len()
+            "Too few to say how long from commit to release: known of {} of {releases} {}.",
+            known.len(),
+            days.within()
         );
     };
     let of =

@@ -51,6 +51,15 @@ impl Days {
         self.known == self.start
     }
 
+    /// Of how many of these days a number is: of those that the list knows.
+    pub(crate) fn within(&self) -> String {
+        if self.is_whole() {
+            format!("in {DAYS} days")
+        } else {
+            format!("since {}", day(self.known).strftime("%-d %b"))
+        }
+    }
+
     /// Whether a moment is one of these days; what the clocks of others put ahead of ours is.
     pub(crate) fn hold(&self, at: Timestamp) -> bool {
         at >= self.start
@@ -130,6 +139,8 @@ mod tests {
         assert_eq!(known(false, Some("2026-01-01T00:00:00Z")), (start, true), "asked for more than is shown");
         assert_eq!(known(true, None), ("2026-10-01T12:00:00Z".to_owned(), false));
         assert_eq!(known(true, Some("2026-11-01T00:00:00Z")), ("2026-11-01T00:00:00Z".to_owned(), false));
+        let within = |more| Days::of(&list, more, None, now).within();
+        assert_eq!([within(false), within(true)], ["in 90 days", "since 1 Oct"]);
     }
 
     #[test]

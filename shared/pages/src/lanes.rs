@@ -117,7 +117,7 @@ fn point(place: usize, release: &Release, days: &Days) -> Point {
 fn often<'a>(releases: impl Iterator<Item = &'a Release>, now: Timestamp) -> String {
     let mut times: Vec<_> = releases.filter_map(shipped).collect();
     times.sort_unstable();
-    let Some(last) = times.last() else { return "none published".to_owned() };
+    let Some(last) = times.last() else { return "none of these is published".to_owned() };
     let last = format!("last {} ago", coarse(between(*last, now)));
     if times.len() < FEW {
         return format!("too few to say, {last}");
@@ -157,7 +157,7 @@ mod tests {
             chart.lanes.iter().map(of).collect::<Vec<_>>(),
             [
                 ("acme/api".to_owned(), "every 10 d (median gap, n = 2), last 2 d ago".to_owned()),
-                ("acme/cli".to_owned(), "none published".to_owned()),
+                ("acme/cli".to_owned(), "none of these is published".to_owned()),
             ]
         );
         assert_eq!(chart.sentence, "5 releases in 90 days, of 2 repositories; the last is v5 of acme/api, 2 d ago.");

@@ -5,7 +5,7 @@ use jiff::civil::{Date, Weekday};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 
-use crate::days::{DAYS, Days, FEW, Tick, day, median, shipped};
+use crate::days::{Days, FEW, Tick, day, median, shipped};
 use crate::words::{count, counted};
 
 /// How high the highest bar is, in the drawing's own units, and where they stand: numbers go above them.
@@ -52,7 +52,7 @@ impl PerWeek {
             releases.iter().filter_map(shipped).filter(|at| days.hold(*at)).map(|at| at.min(days.now)).collect();
         if times.len() < FEW {
             let number = counted(times.len() as u64, "release", "releases");
-            let sentence = format!("Too few to say how often: {number} in {DAYS} days.");
+            let sentence = format!("Too few to say how often: {number} {}.", days.within());
             return Self { sentence, weeks: Vec::new(), ticks: Vec::new() };
         }
         let weeks = weeks(&times, days);
@@ -83,12 +83,13 @@ fn weeks(times: &[Timestamp], days: &Days) -> Vec<Counted> {
 fn drawn(week: &Counted, most: u64, days: &Days) -> Week {
     let (x, end) = (days.across(week.at), days.across(week.end));
     let height = if week.number == 0 { 0 } else { (week.number * HEIGHT / most).max(2) };
-    let (label, number) = match (week.is_whole, week.number) {
-        (true, 0) => (String::new(), "0".to_owned()),
-        (true, number) => (count(number), count(number)),
-        (false, 0) => ("?".to_owned(), "not known".to_owned()),
-        (false, number) => (format!("{}+", count(number)), format!("{} or more", count(number))),
+    let label = match (week.is_whole, week.number) {
+        (true, 0) => String::new(),
+        (true, number) => count(number),
+        (false, 0) => "?".to_owned(),
+        (false, number) => format!("{}+", count(number)),
     };
+    let number = number(week);
     let is_over = week.end <= days.now;
     Week {
         begins: named(week),
@@ -106,6 +107,15 @@ fn drawn(week: &Counted, most: u64, days: &Days) -> Week {
     }
 }
 
+/// How many in words, with what is not known: `3`, `3 or more`, `not known`.
+fn number(week: &Counted) -> String {
+    match (week.is_whole, week.number) {
+        (true, number) => count(number),
+        (false, 0) => "not known".to_owned(),
+        (false, number) => format!("{} or more", count(number)),
+    }
+}
+
 /// `5 Oct`.
 fn named(week: &Counted) -> String {
     week.begins.strftime("%-d %b").to_string()
@@ -115,7 +125,12 @@ fn sentence(weeks: &[Counted], days: &Days) -> String {
     let mut parts = Vec::new();
     // The first of those with the most, so that "at most" names the same week tomorrow.
     if let Some(best) = weeks.iter().rev().max_by_key(|week| week.number).filter(|best| best.number > 0) {
-        parts.push(format!("at most {} a week (that of {})", count(best.number), named(best)));
+        let most = if best.is_whole {
+            format!("at most {} a week", number(best))
+        } else {
+            format!("{} in one week", number(best))
+        };
+        parts.push(format!("{most} (that of {})", named(best)));
     }
     let over: Vec<_> = weeks.iter().filter(|week| week.is_whole && week.end <= days.now).collect();
     if let Some(twice) = median(over.iter().map(|week| 2 * week.number).collect()).filter(|_| over.len() >= FEW) {
@@ -123,7 +138,7 @@ fn sentence(weeks: &[Counted], days: &Days) -> String {
         parts.push(format!("median {}{half} over {} weeks", count(twice / 2), over.len()));
     }
     if let Some(last) = weeks.last() {
-        parts.push(format!("{} so far in this one", count(last.number)));
+        parts.push(format!("{} so far in this one", number(last)));
     }
     let known = if days.is_whole() {
         String::new()
@@ -207,8 +222,21 @@ mod tests {
             "{}",
             chart.sentence
         );
+        assert!(chart.sentence.starts_with("Releases per week: 2 or more in one week (that of 9 Nov), 1 so"));
         let since = super::tests::chart(&list, false, Some("2026-11-09T00:00:00Z"));
         assert_eq!(numbers(&since)[11..], [("9 Nov", "2", "done"), ("16 Nov", "1 so far", "now")]);
+    }
+
+    #[test]
+    fn a_list_of_this_week_alone_gives_no_figure_as_the_whole() {
+        let list = published(&["2026-11-20T12:00:00Z", "2026-11-19T12:00:00Z", "2026-11-18T12:00:00Z"]);
+        assert_eq!(
+            chart(&list, true, None).sentence,
+            "Releases per week: 3 or more in one week (that of 16 Nov), 3 or more so far in this one. \
+             What was before 18 Nov is not known here."
+        );
+        let few = chart(&list[..2], false, Some("2026-11-17T00:00:00Z"));
+        assert_eq!(few.sentence, "Too few to say how often: 2 releases since 17 Nov.");
     }
 
     #[test]

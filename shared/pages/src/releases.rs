@@ -79,21 +79,27 @@ struct Row {
 /// What the newest 90 days looked like.
 struct Charts {
     lanes: Lanes,
+    /// None of a list of one state: how many there are of the others is not known.
+    figures: Option<Figures>,
+}
+
+/// What all that was shipped in these days says.
+struct Figures {
     per_week: PerWeek,
     to_release: CommitToRelease,
     unknown: u64,
 }
 
 impl Charts {
-    /// None when nothing is as young as that.
-    fn new(releases: &[Release], more: bool, since: Option<Timestamp>, now: Timestamp) -> Option<Self> {
-        let days = Days::of(releases, more, since, now);
-        Some(Self {
-            lanes: Lanes::new(releases, more, &days)?,
+    /// None when nothing is as young as that. `more` says that there are older ones than these.
+    fn new(releases: &[Release], more: bool, filter: &Filter, now: Timestamp) -> Option<Self> {
+        let days = Days::of(releases, more, words::moment(&filter.since), now);
+        let figures = || Figures {
             per_week: PerWeek::new(releases, &days),
             to_release: CommitToRelease::new(releases, &days),
             unknown: UNKNOWN,
-        })
+        };
+        Some(Self { lanes: Lanes::new(releases, more, &days)?, figures: filter.state.is_empty().then(figures) })
     }
 }
 
@@ -135,7 +141,6 @@ impl Releases {
         };
         // Before the oldest one here there may be others that are not shown.
         let whole = !more && filter.state.is_empty() && filter.since.is_empty();
-        let since = words::moment(&filter.since);
         let row = |(place, release): (usize, &Release)| {
             let before = page.releases.iter().skip(place + 1).find(|other| is_before(other, release));
             row(place, release, before, whole, now)
@@ -146,7 +151,7 @@ impl Releases {
             choices: filter.choices(),
             problems,
             sentence,
-            charts: if cursor.is_none() { Charts::new(&page.releases, more, since, now) } else { None },
+            charts: if cursor.is_none() { Charts::new(&page.releases, more, &filter, now) } else { None },
             rows: page.releases.iter().enumerate().map(row).collect(),
             json: in_full("/v1/releases", filter.pairs()),
             newest: address("/releases", filter.pairs()),
@@ -279,6 +284,17 @@ pub(crate) mod tests {
         let drawn = ["<circle cx", "<circle class=\"open\"", "<path class=\"open\"", "<path class=\"gone\""];
         assert_eq!(drawn.map(|shape| lanes.matches(shape).count()), [1, 1, 1, 2], "{lanes}");
         assert!(html.contains("Dot: release. Ring: prerelease. Diamond: draft. Cross: withdrawn."), "{html}");
+    }
+
+    #[test]
+    fn a_list_of_one_state_says_nothing_of_what_shipped_in_all() {
+        let list = || vec![release("o/r", 1, "2026-11-19T12:00:00Z", ReleaseState::Draft)];
+        let of =
+            |state: &str| page(Filter { state: state.to_owned(), ..Filter::default() }, list(), None).render().unwrap();
+        let said = ["Too few to say how often", "from commit to release", "count in neither"];
+        let says = |html: &str| said.map(|words| html.contains(words));
+        assert_eq!((says(&of("")), says(&of("draft"))), ([true; 3], [false; 3]));
+        assert!(of("draft").contains("<svg class=\"chart lanes\"") && !of("draft").contains("none published"));
     }
 
     #[test]
