@@ -66,6 +66,8 @@ struct Known {
     open: HashSet<String>,
     /// The newest receipt there was at the beginning: what is newer has run since.
     mark: Option<ReceiptId>,
+    /// Whether there was nothing at all. No mark says less: a page of a list with filters may hold nothing and not be the last.
+    was_empty: bool,
     /// Where the next page of the rest begins; none for the one after the newest.
     beyond: Option<String>,
 }
@@ -75,7 +77,15 @@ impl Tail {
         let screen = &desk.screen;
         let filters = self.filters.fix(screen)?;
         let mut known = Known::default();
-        let (newest, _) = newest(desk, &filters).await?;
+        let (newest, next) = list(desk, &filters, None).await?;
+        if self.filters.is_empty() {
+            known.was_empty = newest.is_empty() && next.is_none();
+        } else {
+            // The newest of what matches may be old, or beyond the first page.
+            let (all, next) = list(desk, &Fixed::default(), None).await?;
+            known.was_empty = all.is_empty() && next.is_none();
+            known.mark = all.iter().filter_map(|(_, event)| latest(event)).max();
+        }
         let begin = usize::try_from(self.lines).unwrap_or(0);
         let skipped = newest.len().saturating_sub(begin);
         for (place, (raw, event)) in newest.into_iter().enumerate() {
@@ -116,9 +126,14 @@ impl Tail {
 
 /// One look: tells what has changed, oldest first.
 async fn look(desk: &Desk, filters: &Fixed, known: &mut Known) -> Result<(), Failure> {
-    let (newest, next) = newest(desk, filters).await?;
+    // Of a filter that lets little through, one page must do: it reads a thousand.
+    let (newest, next) = list(desk, filters, None).await?;
     let needy = needy(desk, filters).await?;
-    let rest = rest(desk, filters, next, known).await?;
+    let (rest, beyond) = match known.beyond.clone().or(next) {
+        Some(from) => list(desk, filters, Some(from)).await?,
+        None => (Vec::new(), None),
+    };
+    let rest = known.ran_since(rest);
     let seen: HashSet<String> = newest.iter().map(|(_, event)| event.id.to_string()).collect();
     let now: HashSet<String> = needy.iter().map(|event| event.id.to_string()).collect();
     let left = known.needy.difference(&now).cloned();
@@ -139,6 +154,8 @@ async fn look(desk: &Desk, filters: &Fixed, known: &mut Known) -> Result<(), Fai
             Err(failure) => return Err(failure),
         }
     }
+    // Not before everything has been answered: else this page of the rest would be told of a round later.
+    known.beyond = beyond;
     for (raw, event) in changed {
         if known.take(&event) && is_outcome(&event) {
             show(&raw, &event, &desk.screen);
@@ -150,7 +167,17 @@ async fn look(desk: &Desk, filters: &Fixed, known: &mut Known) -> Result<(), Fai
 impl Known {
     /// Whether its last receipt is newer than everything there was at the beginning.
     fn has_run_since(&self, event: &Event) -> bool {
-        latest(event) > self.mark
+        self.mark.map_or(self.was_empty, |mark| latest(event) > Some(mark))
+    }
+
+    /// Those of a page of the rest that have run since the beginning.
+    fn ran_since(&mut self, mut page: Vec<(Value, Event)>) -> Vec<(Value, Event)> {
+        if self.mark.is_none() && !self.was_empty {
+            // No page held anything so far, so what this one holds is the newest there was.
+            self.mark = page.iter().filter_map(|(_, event)| latest(event)).max();
+        }
+        page.retain(|(_, event)| self.has_run_since(event));
+        page
     }
 
     /// Whether that says something that has not been told.
@@ -171,32 +198,15 @@ fn is_outcome(event: &Event) -> bool {
     !matches!(event.state(), Some(EventStatus::Processing | EventStatus::Reprocessing))
 }
 
-/// The newest events that match, oldest first, and where the list goes on.
-async fn newest(desk: &Desk, filters: &Fixed) -> Result<(Vec<(Value, Event)>, Option<String>), Failure> {
-    // Of a filter that lets little through, one page must do: it reads a thousand.
-    let items = page(desk, filters.params(), None).await?;
-    let next = items.next_cursor.clone();
-    Ok((oldest_first(items)?, next))
-}
-
-/// Those of one further page that have run since the beginning, oldest first. `next` is where the rest begins.
-async fn rest(
+/// One page of the events that match, the newest or from a cursor on, oldest first; and where the list goes on.
+async fn list(
     desk: &Desk,
     filters: &Fixed,
-    next: Option<String>,
-    known: &mut Known,
-) -> Result<Vec<(Value, Event)>, Failure> {
-    let Some(cursor) = known.beyond.take().or(next) else { return Ok(Vec::new()) };
-    let items = page(desk, filters.params(), Some(cursor)).await?;
-    known.beyond = items.next_cursor.clone();
-    let mut events = oldest_first(items)?;
-    events.retain(|(_, event)| known.has_run_since(event));
-    Ok(events)
-}
-
-fn oldest_first(items: Items) -> Result<Vec<(Value, Event)>, Failure> {
+    from: Option<String>,
+) -> Result<(Vec<(Value, Event)>, Option<String>), Failure> {
+    let items = page(desk, filters.params(), from).await?;
     let events: Vec<Event> = items.read()?;
-    Ok(items.raw.into_iter().zip(events).rev().collect())
+    Ok((items.raw.into_iter().zip(events).rev().collect(), items.next_cursor))
 }
 
 /// The receipt that came last.
@@ -297,8 +307,17 @@ mod tests {
         let mut known = Known { mark: latest(&event("a", "processed", receipts(2))), ..Known::default() };
         assert!(!known.has_run_since(&event("b", "processed", receipts(2))));
         assert!(known.has_run_since(&event("b", "processed", receipts(3))));
-        known.mark = None;
+        known = Known { was_empty: true, ..Known::default() };
         assert!(known.has_run_since(&event("b", "processed", json!({}))), "nothing had come before");
+    }
+
+    #[test]
+    fn where_no_page_has_held_anything_the_first_that_does_is_no_news() {
+        let page = |receipts: Value| vec![(Value::Null, event("b", "processed", json!({ "receipts": receipts })))];
+        let (old, new) = ("019aa1b2-0000-7000-8000-000000000001", "019aa1b2-0000-7000-8000-000000000002");
+        let mut known = Known::default();
+        assert!(known.ran_since(Vec::new()).is_empty() && known.ran_since(page(json!([old]))).is_empty());
+        assert_eq!(known.ran_since(page(json!([old, new]))).len(), 1);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Following events as they come in.
 
-use serde_json::Value;
-use standin::ci::Answer;
+use serde_json::{Value, json};
+use standin::ci::{Answer, Ci};
 
 use super::{SHA, at};
 use crate::place::{Place, plain};
@@ -64,4 +64,48 @@ async fn what_is_old_and_runs_again_is_told_too() {
     tail.signal("INT");
     let ended = tail.end().with(130);
     assert_eq!(ended.out.lines().count(), 2, "once each, and nothing that ran before: {}", ended.out);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_what_a_filter_lets_through_the_old_is_no_news_and_no_page_is_lost() {
+    let (place, gateway) = (Place::new(), Ci::start().await.unwrap());
+    let receipt = |n: u8| format!("019aa1b2-0000-7000-8000-00000000000{n}");
+    let event = |kind: &str, id: &str, receipts: &[u8]| {
+        let receipts: Vec<_> = receipts.iter().map(|n| receipt(*n)).collect();
+        json!({ "id": id, "type": kind, "status": "processed", "received_at": "2026-03-02T10:00:00Z", "tries": 1,
+            "receipts": receipts })
+    };
+    let page = |events: &[&Value], next: Option<&str>| {
+        gateway.answer(Answer::json(&json!({ "events": events, "next_cursor": next })));
+    };
+    let (other, old) = (event("pull_request", "1-0b989ba4-0001", &[5]), event("push", "1-0b989ba4-0002", &[1]));
+    let (again, newer) = (event("push", "1-0b989ba4-0003", &[2, 6]), event("push", "1-0b989ba4-0004", &[3]));
+    // Pushes are so few that the first page has none of them, but there are other events.
+    let first = || page(&[], Some("a"));
+    let none_needs_anybody = || {
+        page(&[], None);
+        page(&[], None);
+    };
+    first();
+    page(&[&other], None);
+    none_needs_anybody();
+    for rest in [Some((vec![&old], Some("b"))), None, Some((vec![&newer, &again], None))] {
+        first();
+        none_needs_anybody();
+        match rest {
+            Some((events, next)) => page(&events, next),
+            None => gateway.answer(Answer::status(500)),
+        }
+    }
+    gateway.answer_always(Answer::json(&json!({ "events": [], "next_cursor": null })));
+    let url = format!("http://{}", gateway.address());
+    let mut tail =
+        place.hookyard(&["events", "tail", "--type", "push", "--interval", "1s", "--json", "--url", &url]).start();
+    tail.until(&["1-0b989ba4-0003"]);
+    tail.signal("INT");
+    let ended = tail.end();
+    let told: Vec<Value> = ended.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(told, [again], "what was before is no news");
+    let asked = gateway.calls().into_iter().filter_map(|call| Some(call.path.split_once("cursor=")?.1.to_owned()));
+    assert_eq!(asked.collect::<Vec<_>>(), ["a", "b", "b"], "the page that failed comes again");
 }
