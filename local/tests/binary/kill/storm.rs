@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use standin::Moment;
 use standin::ci::{Answer, Call};
 use standin::github::{Fault, Kind};
+use standin::http;
 use testkit::story::REPOSITORY;
 use tokio::task::JoinSet;
 use uuid::Uuid;
@@ -219,13 +220,20 @@ impl Storm {
         true
     }
 
-    /// The server reports, step by step, on every call that it has taken. Answers whether there was anything to report.
+    /// The server reports, step by step, on every call whose answer has arrived: what it reports before is accepted before, and
+    /// then the answer would be the newer word. Answers whether there was anything to report.
     async fn call_back(&self, gateway: &Steered) -> bool {
         let steps = reports();
         let waiting: Vec<_> =
             self.books.lock().unwrap().calls.values().filter(|(_, done)| *done < steps.len()).cloned().collect();
         let mut any = false;
         for (call, done) in waiting {
+            match self.is_processed(gateway, &call).await {
+                Some(true) => {}
+                Some(false) => continue,
+                // It is dying.
+                None => return true,
+            }
             any = true;
             for (at, &(name, state, message)) in steps.iter().enumerate().skip(done) {
                 let key = format!("{}-{at}", call.receipt);
@@ -238,6 +246,17 @@ impl Storm {
             }
         }
         any
+    }
+}
+
+impl Storm {
+    /// Whether the event of that call is; none when nobody answers.
+    async fn is_processed(&self, gateway: &Steered, call: &Call) -> Option<bool> {
+        let body = call.json().unwrap();
+        let sha = body["pull_request"]["head"]["sha"].as_str().unwrap();
+        let event = self.books.lock().unwrap().sent[sha].0.clone();
+        let url = format!("{}/v1/events/{event}", gateway.api);
+        Some(http::send("GET", &url, &[], "").await.ok()?.json()["status"] == "processed")
     }
 }
 
