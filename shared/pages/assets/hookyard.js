@@ -2,14 +2,14 @@
 (() => {
  const $ = (q, r = document) => r.querySelector(q), all = (q, r = document) => [...r.querySelectorAll(q)];
  const kept = (k, v) => { try { return v === undefined ? localStorage[k] : localStorage[k] = v; } catch { return ""; } };
- // Times: the reader's own instead of UTC, the exact one on hovering.
+ // Times: the reader's own; the exact one on hovering.
  const times = r => all("time", r).forEach(t => {
   const d = new Date(t.title = t.dateTime), s = t.textContent, hm = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
   const o = /^\d+:/.test(s) ? { ...hm, second: "2-digit" } : /UTC$/.test(s) ? { weekday: "short", ...hm } : 0;
   if (o) t.textContent = d.toLocaleString([], o);
  });
  times(document);
- // Copy, and find in the payload.
+ // Copy; find in the payload.
  all("[data-copy]").forEach(b => {
   b.hidden = !navigator.clipboard;
   b.onclick = () => navigator.clipboard.writeText(b.dataset.copy).then(() => { b.textContent = "copied"; });
@@ -33,7 +33,7 @@
    if (e.key === "Enter" && m.length) m[at = (+at + 1) % m.length].scrollIntoView({ block: "center" });
   };
  }
- // Live: a count of what is new; rows move only when asked to.
+ // Live: a count; rows move only when asked to.
  const follow = $("#follow"), said = $("#said");
  let moved = Date.now(), told = 0;
  const fresh = async id => {
