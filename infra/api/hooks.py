@@ -23,8 +23,9 @@ class Signed(requests.auth.AuthBase):
 
 @schemathesis.hook
 def filter_case(context, case):
-    """An empty parameter counts as absent: a form's field that nobody has filled in."""
-    return not (isinstance(case.query, dict) and "" in case.query.values())
+    """An empty parameter counts as absent: a form's field that nobody has filled in. So do lists and objects of nothing, which
+    travel as an empty one."""
+    return not (isinstance(case.query, dict) and any(value in ("", None, [], {}) for value in case.query.values()))
 
 
 def align(case):
