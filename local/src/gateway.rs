@@ -177,7 +177,7 @@ impl Gateway {
         let writer = Arc::new(Writer::new(store.clone(), store.clone(), github, clock.clone(), Arc::new(Silent)));
         let api_state = Arc::new(api::Api {
             reader: pages.clone() as Arc<dyn EventReader>,
-            releases: pages,
+            releases: pages.clone(),
             bodies: bodies.clone() as Arc<dyn BodyReader>,
             statuses: Arc::new(statuses_queue.clone()),
             bus: Arc::new(queues.topic(&[FANOUT])?),
@@ -217,7 +217,7 @@ impl Gateway {
         let api_routes = with_health(api::router(api_state, hosts), &queues, &engine);
         tasks.spawn(listener::serve(webhooks, webhook_routes, limits, stopped.clone()));
         tasks.spawn(listener::serve(api, api_routes, limits, stopped));
-        Ok(Self { webhooks: webhooks_at, api: api_at, queues, engine, bodies, store, clock, stop, tasks, _keep: keep })
+        Ok(Self { webhooks: webhooks_at, api: api_at, queues, engine, bodies, store: pages, clock, stop, tasks, _keep: keep })
     }
 
     /// Where webhooks come in.
