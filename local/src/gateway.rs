@@ -217,7 +217,18 @@ impl Gateway {
         let api_routes = with_health(api::router(api_state, hosts), &queues, &engine);
         tasks.spawn(listener::serve(webhooks, webhook_routes, limits, stopped.clone()));
         tasks.spawn(listener::serve(api, api_routes, limits, stopped));
-        Ok(Self { webhooks: webhooks_at, api: api_at, queues, engine, bodies, store: pages, clock, stop, tasks, _keep: keep })
+        Ok(Self {
+            webhooks: webhooks_at,
+            api: api_at,
+            queues,
+            engine,
+            bodies,
+            store: pages,
+            clock,
+            stop,
+            tasks,
+            _keep: keep,
+        })
     }
 
     /// Where webhooks come in.

@@ -199,3 +199,37 @@ fn answer(database: &Database, operation: &str, body: &[u8]) -> Result<String, D
 fn malformed(wrong: &serde_json::Error) -> DynoxideError {
     DynoxideError::SerializationException(wrong.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_dynamodb::types::{
+        AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
+    };
+
+    use super::*;
+
+    fn text(value: &str) -> AttributeValue {
+        AttributeValue::S(value.to_owned())
+    }
+
+    #[tokio::test]
+    async fn each_kind_of_write_is_synced_before_its_answer_and_a_read_needs_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let engine = Engine::open(&folder.path().join("x.sqlite")).unwrap();
+        let client = engine.client();
+        let key = AttributeDefinition::builder().attribute_name("k").attribute_type(ScalarAttributeType::S);
+        let hash = KeySchemaElement::builder().attribute_name("k").key_type(KeyType::Hash);
+        let create = client.create_table().table_name("rows").billing_mode(BillingMode::PayPerRequest);
+        create.attribute_definitions(key.build().unwrap()).key_schema(hash.build().unwrap()).send().await.unwrap();
+        let mut before = engine.syncs();
+        client.put_item().table_name("rows").item("k", text("a")).send().await.unwrap();
+        assert!(engine.syncs() > before, "a put");
+        before = engine.syncs();
+        let update = client.update_item().table_name("rows").key("k", text("a")).update_expression("SET v = :v");
+        update.expression_attribute_values(":v", text("b")).send().await.unwrap();
+        assert!(engine.syncs() > before, "an update");
+        before = engine.syncs();
+        let found = client.get_item().table_name("rows").key("k", text("a")).send().await.unwrap();
+        assert_eq!((found.item.unwrap()["v"].clone(), engine.syncs()), (text("b"), before));
+    }
+}
