@@ -120,13 +120,13 @@ impl Gateway {
         if let Some(salvage) = queues.salvaged() {
             tracing::error!("the queue's file was damaged; {salvage}");
         }
-        let client = engine.client();
-        store::schema::create_table(&client, TABLE)
+        store::schema::create_own_table(&engine.client(), TABLE)
             .await
             .map_err(|error| anyhow!("the store cannot be prepared: {error}"))?;
         // Readers wait for nobody; what is recorded waits for what is being acknowledged.
-        let pages = Arc::new(Store::new(client, TABLE, clock.clone()));
-        let store = Arc::new(Store::new(engine.client_behind(queues.brake()), TABLE, clock.clone()));
+        let pages = Arc::new(Store::over(Arc::new(engine.table(TABLE)), clock.clone()));
+        let behind = Arc::new(engine.table_behind(TABLE, queues.brake()));
+        let store = Arc::new(Store::over(behind, clock.clone()).packing_fast());
         let bodies = Arc::new(bodies);
         let (fanout_queue, statuses_queue) = (named(&queues, FANOUT)?, named(&queues, STATUSES)?);
         let public_url = match &config.public_url {

@@ -1,8 +1,9 @@
-//! A DynamoDB-compatible engine inside this process: SQLite underneath, the AWS SDK on top, no socket between.
+//! A DynamoDB-compatible engine inside this process: `dynoxide`, with SQLite underneath, no socket between.
 //!
-//! The store speaks to DynamoDB through the SDK and nothing else. Here the SDK's HTTP connector hands each
-//! request to `dynoxide` instead of a connection, so a laptop and a test run the code that runs on AWS, down to
-//! the JSON that would have travelled.
+//! There are two ways to it. The store takes the short one, [`Engine::table`]: the same four operations with the same
+//! expressions as on AWS, without the requests that would have travelled, which cost more than what they ask for. Whoever
+//! wants those has [`Engine::client`], the SDK with a connector that hands each request over: tables are made by it, and
+//! tests hold the store's way to DynamoDB against it.
 
 use std::fmt;
 use std::path::Path;
@@ -18,10 +19,12 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
-use dynoxide::{Database, DynoxideError};
+use dynoxide::actions::query::QueryResponse;
+use dynoxide::{Database, DynoxideError, Item};
 
-use crate::operations::{Operation, Operations, log_of};
+use crate::operations::{Failed, Operation, Operations, log_of};
 use crate::queue::Brake;
+pub use crate::table::EngineTable;
 
 /// What DynamoDB calls its API in `X-Amz-Target`, with the dot before the operation.
 const TARGET: &str = "DynamoDB_20120810.";
@@ -46,7 +49,19 @@ pub enum EngineError {
 #[derive(Clone)]
 pub struct Engine {
     database: Database,
-    operations: Arc<Operations<Result<String, DynoxideError>>>,
+    operations: Arc<Operations<Result<Answer, DynoxideError>>>,
+}
+
+/// What an operation came to, in the form in which it was asked for.
+pub(crate) enum Answer {
+    /// As it would travel.
+    Json(String),
+    /// It was written.
+    Written,
+    /// A row that was read, if there is one.
+    Row(Option<Item>),
+    /// A page of rows.
+    Page(Box<QueryResponse>),
 }
 
 impl Engine {
@@ -81,15 +96,6 @@ impl Engine {
 
     /// A client of the SDK that talks to this database. Reads no environment and no profile.
     pub fn client(&self) -> Client {
-        self.client_with(Brake::default())
-    }
-
-    /// The same, whose operations let publications go first.
-    pub fn client_behind(&self, brake: &Brake) -> Client {
-        self.client_with(brake.clone())
-    }
-
-    fn client_with(&self, brake: Brake) -> Client {
         let config = Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new("local"))
@@ -97,9 +103,29 @@ impl Engine {
             .allow_no_auth()
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .endpoint_url("http://embedded.invalid")
-            .http_client(InProcess(Arc::new(Way { engine: self.clone(), brake })))
+            .http_client(InProcess(self.clone()))
             .build();
         Client::from_conf(config)
+    }
+
+    /// One table of this database for the store, without the SDK between.
+    pub fn table(&self, name: &str) -> EngineTable {
+        EngineTable::new(self.clone(), name, Brake::default())
+    }
+
+    /// The same, whose operations let publications go first.
+    pub fn table_behind(&self, name: &str, brake: &Brake) -> EngineTable {
+        EngineTable::new(self.clone(), name, brake.clone())
+    }
+
+    /// Runs an operation on the database in its own thread.
+    pub(crate) async fn run(
+        &self,
+        writes: bool,
+        work: impl FnOnce(&Database) -> Result<Answer, DynoxideError> + Send + 'static,
+    ) -> Result<Result<Answer, DynoxideError>, Failed> {
+        let database = self.database.clone();
+        self.operations.call(Operation { writes, run: Box::new(move || work(&database)) }).await
     }
 
     /// Why nothing is recorded or read any more, and what to do; none while all is well.
@@ -131,12 +157,7 @@ fn opening(path: &Path, why: &dyn fmt::Display) -> EngineError {
 
 /// The SDK's way to the database: client and connector at once, since there are no connections to keep.
 #[derive(Clone)]
-struct InProcess(Arc<Way>);
-
-struct Way {
-    engine: Engine,
-    brake: Brake,
-}
+struct InProcess(Engine);
 
 impl fmt::Debug for InProcess {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -152,19 +173,16 @@ impl HttpClient for InProcess {
 
 impl HttpConnector for InProcess {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let way = Arc::clone(&self.0);
+        let engine = self.0.clone();
         HttpConnectorFuture::new(async move {
-            way.brake.turn().await;
             let target = request.headers().get("x-amz-target").unwrap_or_default();
             let operation = target.strip_prefix(TARGET).unwrap_or_default().to_owned();
             let body = request.body().bytes().map(<[u8]>::to_vec).unwrap_or_default();
-            let database = way.engine.database.clone();
-            let operation = Operation {
-                writes: !matches!(&*operation, "GetItem" | "Query" | "DescribeTable"),
-                run: Box::new(move || answer(&database, &operation, &body)),
-            };
-            let (status, json) = match way.engine.operations.call(operation).await {
-                Ok(Ok(json)) => (200, json),
+            let writes = !matches!(&*operation, "GetItem" | "Query" | "DescribeTable");
+            let answered = engine.run(writes, move |database| answer(database, &operation, &body).map(Answer::Json));
+            let (status, json) = match answered.await {
+                Ok(Ok(Answer::Json(json))) => (200, json),
+                Ok(Ok(_)) => return Err(ConnectorError::other("an answer of another kind".into(), None)),
                 Ok(Err(refusal)) => (refusal.status_code(), refusal.to_json()),
                 Err(failed) => return Err(ConnectorError::io(failed.into())),
             };

@@ -10,3 +10,4 @@ pub mod engine;
 pub mod folder;
 mod operations;
 pub mod queue;
+mod table;

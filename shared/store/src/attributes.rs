@@ -1,6 +1,5 @@
 //! From values to attributes and back.
 
-use std::collections::HashMap;
 use std::str::FromStr;
 
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -9,9 +8,7 @@ use domain::ids::ReceiptId;
 use jiff::Timestamp;
 
 use crate::keys::{self, Key, PK, SK};
-
-/// A row, or a map within one.
-pub(crate) type Item = HashMap<String, AttributeValue>;
+pub(crate) use crate::table::Item;
 
 /// A row in the making. What is absent is not written: an attribute that is not there costs nothing.
 #[derive(Default)]

@@ -11,6 +11,7 @@ use domain::error::PortError;
 use domain::event::GithubEvent;
 use domain::ids::EventId;
 use domain::ports::KeptBody;
+use flate2::Compression;
 
 use crate::Store;
 use crate::attributes::{Fields, Item, Row, as_id, as_text, number, text};
@@ -45,6 +46,7 @@ pub(crate) struct Kept {
 impl Kept {
     /// Packs what came with the event. A body in the body store is named; its headers are kept here all the same.
     pub(crate) fn of(
+        level: Compression,
         event: &GithubEvent,
         headers: &[(String, String)],
         body: &KeptBody,
@@ -55,7 +57,7 @@ impl Kept {
             KeptBody::Stored(at) => (&[][..], Some(at.to_string())),
         };
         let fill = packing::fill(event);
-        let packed = packing::pack(&fill, headers, bytes).map_err(PortError::permanent)?;
+        let packed = packing::pack(level, &fill, headers, bytes).map_err(PortError::permanent)?;
         if packed.len() > INLINE_LIMIT {
             return Err(PortError::permanent(format!(
                 "the body of {} is {} bytes when packed; over {INLINE_LIMIT} it belongs into the body store",

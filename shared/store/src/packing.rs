@@ -38,16 +38,21 @@ pub(crate) fn fill(event: &GithubEvent) -> String {
     format!("{repository} {sender}")
 }
 
-/// Headers and body in one piece.
+/// Headers and body in one piece. What every level makes is read the same way.
 ///
 /// # Errors
 /// When the headers cannot be written as JSON, or the compressor fails: neither depends on what is packed.
-pub(crate) fn pack(fill: &str, headers: &[(String, String)], body: &[u8]) -> Result<Vec<u8>, String> {
+pub(crate) fn pack(
+    level: Compression,
+    fill: &str,
+    headers: &[(String, String)],
+    body: &[u8],
+) -> Result<Vec<u8>, String> {
     // JSON has no line break outside of its own escapes, so the first one ends the headers.
     let mut plain = serde_json::to_vec(headers).map_err(|error| error.to_string())?;
     plain.push(b'\n');
     plain.extend_from_slice(body);
-    let mut compress = Compress::new(Compression::best(), false);
+    let mut compress = Compress::new(level, false);
     compress.set_dictionary(&filled(GITHUB_1, fill)).map_err(|error| error.to_string())?;
     let mut packed = Vec::with_capacity(plain.len() / 4 + 256);
     loop {

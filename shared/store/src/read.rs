@@ -12,9 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::Store;
 use crate::attributes::{Item, Row, as_owned, as_text, row_key};
-use crate::error::failed;
 use crate::keys::{self, BODY, EVENT, Key, RUN, SK, STATUS};
-use crate::table::Asked;
+use crate::table::{Asked, Get};
 use crate::{body, cursor, event, run, status};
 
 /// Where a page of statuses ended.
@@ -111,8 +110,7 @@ impl Store {
     /// Whether the table answers: a look for a row that nobody writes.
     pub(crate) async fn look(&self) -> Result<(), PortError> {
         let key = Key { pk: "ping".to_owned(), sk: "ping".to_owned() };
-        let call = self.client.get_item().table_name(&self.table).set_key(Some(row_key(&key)));
-        call.send().await.map(drop).map_err(|failure| failed("GetItem ping", &failure))
+        self.table.get(Get { key: row_key(&key), consistent: false }).await.map(drop)
     }
 }
 

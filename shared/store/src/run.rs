@@ -181,7 +181,8 @@ impl EventLog for Store {
             return self.begin_again(known, run).await;
         }
         let expiry = self.expiry(event.received_at);
-        let first = match self.keep_body(event, Kept::of(event, headers, body, expiry)?).await? {
+        let kept = Kept::of(self.packing, event, headers, body, expiry)?;
+        let first = match self.keep_body(event, kept).await? {
             Claim::Own => None,
             Claim::Other(first) => Some(first),
         };

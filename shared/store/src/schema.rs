@@ -74,7 +74,27 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// # Errors
 /// Permanent when a table of that name has other keys or indexes; else as DynamoDB answers.
 pub async fn create_table(client: &Client, name: &str) -> Result<(), PortError> {
-    let request = request(client, name).map_err(PortError::permanent)?;
+    create(client, name, Held::Listed).await
+}
+
+/// The same for an engine of one's own: its indexes hold whole rows. Nobody pays for what they hold, while the engine
+/// reads the names of [`LISTED`] once for each index with every operation. One whose indexes hold only those is fine too.
+///
+/// # Errors
+/// As [`create_table`].
+pub async fn create_own_table(client: &Client, name: &str) -> Result<(), PortError> {
+    create(client, name, Held::All).await
+}
+
+/// What an index holds besides its keys.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Held {
+    Listed,
+    All,
+}
+
+async fn create(client: &Client, name: &str, held: Held) -> Result<(), PortError> {
+    let request = request(client, name, held).map_err(PortError::permanent)?;
     match request.send().await {
         Ok(_) => {}
         Err(failure) if is_in_use(&failure) => {}
@@ -83,7 +103,7 @@ pub async fn create_table(client: &Client, name: &str) -> Result<(), PortError> 
     let ready = client.wait_until_table_exists().table_name(name).wait(PATIENCE).await;
     let ready = ready.map_err(|_| PortError::transient(format!("the table {name} is not ready")))?;
     let described = ready.into_result().map_err(|failure| failed(&format!("DescribeTable {name}"), &failure))?;
-    if !described.table.as_ref().is_some_and(is_ours) {
+    if !described.table.as_ref().is_some_and(|table| is_ours(table, held)) {
         return Err(PortError::permanent(format!("the table {name} exists with other keys or indexes")));
     }
     let ttl = TimeToLiveSpecification::builder().attribute_name(TTL).enabled(true).build();
@@ -98,7 +118,7 @@ pub async fn create_table(client: &Client, name: &str) -> Result<(), PortError> 
 
 type Request = aws_sdk_dynamodb::operation::create_table::builders::CreateTableFluentBuilder;
 
-fn request(client: &Client, name: &str) -> Result<Request, BuildError> {
+fn request(client: &Client, name: &str, held: Held) -> Result<Request, BuildError> {
     let mut request = client.create_table().table_name(name).billing_mode(BillingMode::PayPerRequest);
     request = request.set_key_schema(Some(key_schema(TABLE_KEY)?));
     for attribute in [PK, SK, AT, REPO, SPAN, NEED] {
@@ -110,14 +130,17 @@ fn request(client: &Client, name: &str) -> Result<Request, BuildError> {
         let index = GlobalSecondaryIndex::builder()
             .index_name(index)
             .set_key_schema(Some(key_schema((pk, sk))?))
-            .projection(projection())
+            .projection(projection(held))
             .build()?;
         request = request.global_secondary_indexes(index);
     }
     Ok(request)
 }
 
-fn projection() -> Projection {
+fn projection(held: Held) -> Projection {
+    if held == Held::All {
+        return Projection::builder().projection_type(ProjectionType::All).build();
+    }
     let listed = LISTED.map(str::to_owned).to_vec();
     Projection::builder().projection_type(ProjectionType::Include).set_non_key_attributes(Some(listed)).build()
 }
@@ -131,7 +154,7 @@ fn is_in_use<R>(failure: &SdkError<CreateTableError, R>) -> bool {
     failure.as_service_error().is_some_and(CreateTableError::is_resource_in_use_exception)
 }
 
-fn is_ours(table: &TableDescription) -> bool {
+fn is_ours(table: &TableDescription, held: Held) -> bool {
     let key = |schema: &[KeySchemaElement], (pk, sk): (&str, &str)| {
         let is = |name: &str, kind| schema.iter().any(|e| e.attribute_name == name && e.key_type == kind);
         is(pk, KeyType::Hash) && is(sk, KeyType::Range)
@@ -142,13 +165,16 @@ fn is_ours(table: &TableDescription) -> bool {
             indexes.iter().any(|i| {
                 i.index_name() == Some(name)
                     && key(i.key_schema(), (pk, sk))
-                    && i.projection().is_some_and(holds_what_is_listed)
+                    && i.projection().is_some_and(|projection| holds_what_is_listed(projection, held))
             })
         })
 }
 
 /// More than is listed would do no harm but cost.
-fn holds_what_is_listed(projection: &Projection) -> bool {
+fn holds_what_is_listed(projection: &Projection, most: Held) -> bool {
+    if most == Held::All && projection.projection_type() == Some(&ProjectionType::All) {
+        return true;
+    }
     let held = projection.non_key_attributes();
     projection.projection_type() == Some(&ProjectionType::Include)
         && held.len() == LISTED.len()

@@ -1,19 +1,99 @@
 //! The calls that every row goes through, and the conditions on them.
+//!
+//! [`Table`] is what the store asks of a table: four of DynamoDB's operations, with DynamoDB's expressions.
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
+use async_trait::async_trait;
+use aws_sdk_dynamodb::types::AttributeValue;
 use domain::error::PortError;
 
 use crate::Store;
-use crate::attributes::{Item, as_number, number, row_key, text};
-use crate::error::failed;
+use crate::attributes::{as_number, as_text, number, row_key, text};
 use crate::keys::{EXPIRES_AT, Key, PK, SK};
 
+/// A row, or its key: the SDK's values under their names.
+pub type Item = HashMap<String, AttributeValue>;
+
+/// One table of DynamoDB, or of something that behaves like it.
+///
+/// Errors are transient where the same call may succeed later, and name the operation and the row.
+#[async_trait]
+pub trait Table: Send + Sync {
+    /// GetItem.
+    async fn get(&self, get: Get) -> Result<Option<Item>, PortError>;
+    /// PutItem.
+    async fn put(&self, put: Put) -> Result<Write, PortError>;
+    /// UpdateItem.
+    async fn update(&self, update: Update) -> Result<Write, PortError>;
+    /// Query, one page of it.
+    async fn query(&self, query: Query) -> Result<Page, PortError>;
+}
+
+/// Which row to read.
+#[derive(Debug)]
+pub struct Get {
+    /// Its key.
+    pub key: Item,
+    /// Strongly consistent.
+    pub consistent: bool,
+}
+
+/// A row to be written as a whole.
+#[derive(Debug)]
+pub struct Put {
+    /// With its key.
+    pub row: Item,
+    /// What has to hold of the row that is there.
+    pub condition: String,
+    /// Names and values of the condition.
+    pub terms: Terms,
+}
+
+/// A change of a row.
+#[derive(Debug)]
+pub struct Update {
+    /// Which.
+    pub key: Item,
+    /// The update expression.
+    pub change: String,
+    /// What has to hold of the row that is there; none: the row is made if there is none.
+    pub condition: Option<String>,
+    /// Names and values of both.
+    pub terms: Terms,
+}
+
+/// Rows of one partition.
+#[derive(Debug)]
+pub struct Query {
+    /// The index; none for the table itself, which is then read strongly consistent.
+    pub index: Option<&'static str>,
+    /// On the keys.
+    pub condition: String,
+    /// Its names and values.
+    pub terms: Terms,
+    /// Where the one before ended.
+    pub after: Option<Item>,
+    /// Against the order of the sort keys.
+    pub newest_first: bool,
+    /// The most keys to read, at least 1.
+    pub limit: i32,
+}
+
+/// The answer to a [`Query`].
+#[derive(Debug)]
+pub struct Page {
+    /// What was found.
+    pub rows: Vec<Item>,
+    /// How many keys were read.
+    pub keys: usize,
+    /// Where to go on; none at the end.
+    pub after: Option<Item>,
+}
+
 /// What a conditional write came to.
-pub(crate) enum Write {
+#[derive(Debug)]
+pub enum Write {
     /// It was written.
     Done,
     /// The condition did not hold; the row as it stands, if there is one.
@@ -22,10 +102,19 @@ pub(crate) enum Write {
 
 /// Names and values of an expression. Every name is written as a placeholder, because DynamoDB reserves 573 words,
 /// `status` among them.
-#[derive(Default)]
-pub(crate) struct Terms {
-    names: HashMap<String, String>,
-    values: HashMap<String, AttributeValue>,
+#[derive(Debug, Clone, Default)]
+pub struct Terms {
+    /// Placeholders with their names.
+    pub names: HashMap<String, String>,
+    /// Placeholders with their values.
+    pub values: Item,
+}
+
+/// What an operation is about, for an error: `GetItem event#…/event`. Keys hold text from outside, contexts of statuses
+/// for one: escaped, so that an error stays one line.
+pub fn doing(operation: &str, row: &Item) -> String {
+    let part = |name| row.get(name).and_then(as_text).unwrap_or("?").escape_debug();
+    format!("{operation} {}/{}", part(PK), part(SK))
 }
 
 impl Terms {
@@ -52,9 +141,7 @@ impl Store {
     }
 
     async fn get_any(&self, key: &Key) -> Result<Option<Item>, PortError> {
-        let call = self.client.get_item().table_name(&self.table).set_key(Some(row_key(key))).consistent_read(true);
-        let answer = call.send().await.map_err(|failure| failed(&doing("GetItem", key), &failure))?;
-        Ok(answer.item)
+        self.table.get(Get { key: row_key(key), consistent: true }).await
     }
 
     /// Whether a row still counts. Rows without an end always do.
@@ -91,22 +178,8 @@ impl Store {
         condition: String,
         terms: Terms,
     ) -> Result<Write, PortError> {
-        let call = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(row))
-            .condition_expression(condition)
-            .set_expression_attribute_names(Some(terms.names))
-            .set_expression_attribute_values(Some(terms.values))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let Err(failure) = call.send().await else { return Ok(Write::Done) };
-        match failure.as_service_error() {
-            Some(PutItemError::ConditionalCheckFailedException(refused)) => {
-                self.refused(key, refused.item().cloned()).await
-            }
-            _ => Err(failed(&doing("PutItem", key), &failure)),
-        }
+        let written = self.table.put(Put { row, condition, terms }).await?;
+        self.refused(key, written).await
     }
 
     /// Changes the row if the condition holds.
@@ -117,70 +190,39 @@ impl Store {
         condition: String,
         terms: Terms,
     ) -> Result<Write, PortError> {
-        let call = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .set_key(Some(row_key(key)))
-            .update_expression(change)
-            .condition_expression(condition)
-            .set_expression_attribute_names(Some(terms.names))
-            .set_expression_attribute_values(Some(terms.values))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let Err(failure) = call.send().await else { return Ok(Write::Done) };
-        match failure.as_service_error() {
-            Some(UpdateItemError::ConditionalCheckFailedException(refused)) => {
-                self.refused(key, refused.item().cloned()).await
-            }
-            _ => Err(failed(&doing("UpdateItem", key), &failure)),
-        }
+        let update = Update { key: row_key(key), change, condition: Some(condition), terms };
+        let written = self.table.update(update).await?;
+        self.refused(key, written).await
     }
 
     /// Changes the row whatever it is, or makes it.
     pub(crate) async fn update(&self, key: &Key, change: String, terms: Terms) -> Result<(), PortError> {
-        let call = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .set_key(Some(row_key(key)))
-            .update_expression(change)
-            .set_expression_attribute_names(Some(terms.names))
-            .set_expression_attribute_values(Some(terms.values));
-        call.send().await.map(drop).map_err(|failure| failed(&doing("UpdateItem", key), &failure))
+        self.table.update(Update { key: row_key(key), change, condition: None, terms }).await.map(drop)
     }
 
     /// The row that stood in the way comes with the refusal, at no cost. Emulators may leave it out: then it is
     /// read.
-    async fn refused(&self, key: &Key, row: Option<Item>) -> Result<Write, PortError> {
-        match row {
-            Some(row) if !row.is_empty() => Ok(Write::Refused(Some(row))),
-            _ => Ok(Write::Refused(self.get_any(key).await?)),
+    async fn refused(&self, key: &Key, written: Write) -> Result<Write, PortError> {
+        match written {
+            Write::Refused(row) if row.as_ref().is_none_or(Item::is_empty) => {
+                Ok(Write::Refused(self.get_any(key).await?))
+            }
+            written => Ok(written),
         }
     }
 
     /// Rows of one partition, read until `most` keys have been seen, and where to go on if there are more.
-    pub(crate) async fn query(&self, asked: Asked, most: usize) -> Result<Found, PortError> {
+    pub(crate) async fn query(&self, asked: Asked, most: usize) -> Result<Page, PortError> {
         let Asked { index, condition, terms, mut after, newest_first } = asked;
-        let mut found = Found { rows: Vec::new(), keys: 0, after: None };
+        let mut found = Page { rows: Vec::new(), keys: 0, after: None };
         loop {
-            let left = i32::try_from(most - found.keys).unwrap_or(i32::MAX);
-            let call = self
-                .client
-                .query()
-                .table_name(&self.table)
-                .set_index_name(index.map(str::to_owned))
-                .key_condition_expression(condition.as_str())
-                .set_expression_attribute_names(Some(terms.names.clone()))
-                .set_expression_attribute_values(Some(terms.values.clone()))
-                .set_exclusive_start_key(after.take())
-                .scan_index_forward(!newest_first)
-                // Indexes are never strongly consistent; the table always is here.
-                .consistent_read(index.is_none())
-                .limit(left);
-            let answer = call.send().await.map_err(|failure| failed("Query", &failure))?;
-            found.keys += usize::try_from(answer.scanned_count).unwrap_or_default();
-            found.rows.extend(answer.items.unwrap_or_default());
-            after = answer.last_evaluated_key.filter(|key| !key.is_empty());
+            let limit = i32::try_from(most - found.keys).unwrap_or(i32::MAX);
+            let (condition, terms, after_this) = (condition.clone(), terms.clone(), after.take());
+            let asked = Query { index, condition, terms, after: after_this, newest_first, limit };
+            let page = self.table.query(asked).await?;
+            found.keys += page.keys;
+            found.rows.extend(page.rows);
+            after = page.after.filter(|key| !key.is_empty());
             if after.is_none() || found.keys >= most {
                 found.after = after;
                 return Ok(found);
@@ -215,21 +257,7 @@ impl Asked {
     }
 }
 
-/// Its answer.
-pub(crate) struct Found {
-    pub(crate) rows: Vec<Item>,
-    /// How many keys were read.
-    pub(crate) keys: usize,
-    /// Where to go on; none at the end.
-    pub(crate) after: Option<Item>,
-}
-
 /// The second at which a row's time is over; rows without an end have none.
 pub(crate) fn expiry(row: &Item) -> Option<i64> {
     row.get(EXPIRES_AT).and_then(as_number)
-}
-
-/// Keys hold text from outside, contexts of statuses for one: escaped, so that an error stays one line.
-fn doing(call: &str, key: &Key) -> String {
-    format!("{call} {}/{}", key.pk.escape_debug(), key.sk.escape_debug())
 }

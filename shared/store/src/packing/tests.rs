@@ -8,7 +8,7 @@ use super::*;
 const FILL: &str = "octo-org/hello tomas-vale";
 
 fn packed(body: &[u8]) -> Vec<u8> {
-    pack(FILL, &[("accept".to_owned(), "*/*".to_owned())], body).unwrap()
+    pack(Compression::best(), FILL, &[("accept".to_owned(), "*/*".to_owned())], body).unwrap()
 }
 
 proptest! {
@@ -19,8 +19,11 @@ proptest! {
         headers in proptest::collection::vec((".{0,20}", ".{0,40}"), 0..5),
         body in proptest::collection::vec(any::<u8>(), 0..5000),
     ) {
-        let packed = pack(&fill, &headers, &body).unwrap();
-        prop_assert_eq!(unpack(NEWEST, &fill, &packed), Some((headers, Bytes::from(body))));
+        let body = Bytes::from(body);
+        for level in [Compression::best(), Compression::fast()] {
+            let packed = pack(level, &fill, &headers, &body).unwrap();
+            prop_assert_eq!(unpack(NEWEST, &fill, &packed), Some((headers.clone(), body.clone())));
+        }
     }
 
     #[test]
@@ -84,7 +87,7 @@ fn every_sample_fits_into_two_units() {
         let json: serde_json::Value = serde_json::from_slice(&body).unwrap();
         let word = |pointer| json.pointer(pointer).and_then(serde_json::Value::as_str).unwrap_or_default();
         let fill = format!("{} {}", word("/repository/full_name"), word("/sender/login"));
-        let packed = pack(&fill, &[], &body).unwrap();
+        let packed = pack(Compression::best(), &fill, &[], &body).unwrap();
         // A unit is 1,024 bytes, and the row's name and what else it holds take some 190 of the first.
         assert!(packed.len() < 2048 - 250, "{}: {} of {} bytes", file.display(), packed.len(), body.len());
         rows += 1;
