@@ -14,9 +14,13 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// for the REST API") and advises to keep far below.
 const AT_ONCE: usize = 8;
 
-/// Statuses that may wait for a place. More are sent back to the queue for a moment, so that one slow credential
-/// never fills a process with its waiters while another's statuses are due.
+/// Statuses that may wait for a place in any case. More may as long as they get one within about a second: as many as got
+/// an answer in the second before. The others are sent back to the queue for a moment, so that one slow credential never
+/// fills a process with its waiters while another's statuses are due.
 const WAITING: usize = 8;
+
+/// What "in the second before" means.
+const PIECE: SignedDuration = SignedDuration::from_secs(1);
 
 /// How long a pause that was read is believed.
 const BELIEVED: SignedDuration = SignedDuration::from_secs(1);
@@ -35,14 +39,73 @@ pub(crate) struct Pace {
 #[derive(Clone)]
 struct Places {
     requests: Arc<Semaphore>,
-    /// Requests and waiters together.
-    inside: Arc<Semaphore>,
+    inside: Arc<Mutex<Inside>>,
+}
+
+/// Who has a place or waits for one, and how fast it goes.
+#[derive(Default)]
+struct Inside {
+    count: usize,
+    /// When the second began that is being counted, and the requests that ended in it.
+    now: Option<(Timestamp, usize)>,
+    /// The requests that ended in the second before it.
+    before: usize,
 }
 
 /// A place among the credential's requests; given back when dropped.
 pub(crate) struct Permit {
     _request: OwnedSemaphorePermit,
-    _inside: OwnedSemaphorePermit,
+    _entry: Entry,
+}
+
+/// Counts among those inside until it is dropped.
+struct Entry {
+    inside: Arc<Mutex<Inside>>,
+    clock: Arc<dyn Clock>,
+    /// It had a place, so its end says how fast it goes.
+    served: bool,
+}
+
+impl Entry {
+    /// None when too many are inside already.
+    fn take(inside: &Arc<Mutex<Inside>>, clock: &Arc<dyn Clock>) -> Option<Self> {
+        let mut state = lock(inside);
+        state.turn(clock.now());
+        let ended = state.before.max(state.now.map_or(0, |(_, ended)| ended));
+        if state.count >= AT_ONCE + WAITING.max(ended) {
+            return None;
+        }
+        state.count += 1;
+        Some(Self { inside: inside.clone(), clock: clock.clone(), served: false })
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        let now = self.clock.now();
+        let mut state = lock(&self.inside);
+        state.count -= 1;
+        state.turn(now);
+        if let Some((_, ended)) = &mut state.now {
+            *ended += usize::from(self.served);
+        }
+    }
+}
+
+impl Inside {
+    /// Begins a new second when the one that is counted is over. A clock that was set back begins one as well.
+    fn turn(&mut self, at: Timestamp) {
+        let Some((began, ended)) = self.now else {
+            self.now = Some((at, 0));
+            return;
+        };
+        let passed = at.duration_since(began);
+        if passed >= PIECE || passed.is_negative() {
+            // After a pause, what was counted before it says nothing any more.
+            self.before = if passed < PIECE * 2 { ended } else { 0 };
+            self.now = Some((at, 0));
+        }
+    }
 }
 
 impl Pace {
@@ -54,15 +117,13 @@ impl Pace {
     pub(crate) async fn permit(&self, credential: &CredentialId) -> Option<Permit> {
         let places = lock(&self.places)
             .entry(credential.clone())
-            .or_insert_with(|| Places {
-                requests: Arc::new(Semaphore::new(AT_ONCE)),
-                inside: Arc::new(Semaphore::new(AT_ONCE + WAITING)),
-            })
+            .or_insert_with(|| Places { requests: Arc::new(Semaphore::new(AT_ONCE)), inside: Arc::default() })
             .clone();
-        let inside = places.inside.try_acquire_owned().ok()?;
+        let mut entry = Entry::take(&places.inside, &self.clock)?;
         // Nobody closes it.
         let request = places.requests.acquire_owned().await.ok()?;
-        Some(Permit { _request: request, _inside: inside })
+        entry.served = true;
+        Some(Permit { _request: request, _entry: entry })
     }
 
     /// The credential's pause, if it lasts now.
@@ -129,4 +190,79 @@ fn mark(intent: &Intent) -> (StatusId, Timestamp) {
 /// A poisoned lock only means that a test's panic passed by; the maps are never left half-changed.
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::Pin;
+    use std::task::{Context, Poll, Waker};
+
+    use testkit::clock::ManualClock;
+
+    use super::*;
+
+    struct NoPauses;
+
+    #[async_trait::async_trait]
+    impl PauseLog for NoPauses {
+        async fn pause(&self, _: &CredentialId) -> Result<Option<Pause>, PortError> {
+            Ok(None)
+        }
+
+        async fn save_pause(&self, _: &CredentialId, _: Pause) -> Result<(), PortError> {
+            Ok(())
+        }
+    }
+
+    type Asked<'a> = Pin<Box<dyn Future<Output = Option<Permit>> + 'a>>;
+
+    /// What becomes of that many who ask at once: who has a place, who waits, and how many were sent back.
+    fn ask<'a>(pace: &'a Pace, credential: &'a CredentialId, times: usize) -> (Vec<Permit>, Vec<Asked<'a>>, usize) {
+        let (mut placed, mut waiting, mut back) = (Vec::new(), Vec::new(), 0);
+        for _ in 0..times {
+            let mut asked: Asked<'a> = Box::pin(pace.permit(credential));
+            match asked.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                Poll::Ready(Some(permit)) => placed.push(permit),
+                Poll::Ready(None) => back += 1,
+                Poll::Pending => waiting.push(asked),
+            }
+        }
+        (placed, waiting, back)
+    }
+
+    #[test]
+    fn as_many_wait_as_will_get_a_place_within_a_second() {
+        let clock = Arc::new(ManualClock::default());
+        let pace = Pace::new(Arc::new(NoPauses), clock.clone());
+        let one = CredentialId::parse("one").unwrap();
+        let counts =
+            |(placed, waiting, back): &(Vec<Permit>, Vec<Asked<'_>>, usize)| (placed.len(), waiting.len(), *back);
+        let asked = ask(&pace, &one, 60);
+        assert_eq!(counts(&asked), (AT_ONCE, WAITING, 60 - AT_ONCE - WAITING), "nobody knows yet how fast it goes");
+        let other = CredentialId::parse("other").unwrap();
+        assert_eq!(counts(&ask(&pace, &other, 1)), (1, 0, 0));
+        drop(asked);
+
+        for _ in 0..30 {
+            drop(ask(&pace, &one, 1));
+        }
+        let ended = AT_ONCE + 30;
+        clock.advance(1);
+        assert_eq!(counts(&ask(&pace, &one, 60)), (AT_ONCE, ended, 60 - AT_ONCE - ended));
+        clock.advance(2);
+        assert_eq!(counts(&ask(&pace, &one, 60)).1, WAITING, "that was before a pause");
+    }
+
+    #[test]
+    fn whoever_only_waited_says_nothing_about_how_fast_it_goes() {
+        let pace = Pace::new(Arc::new(NoPauses), Arc::new(ManualClock::default()));
+        let one = CredentialId::parse("one").unwrap();
+        let (placed, waiting, _) = ask(&pace, &one, 16);
+        drop(waiting);
+        for _ in 0..20 {
+            drop(ask(&pace, &one, 8).1);
+        }
+        assert_eq!(ask(&pace, &one, 60).1.len(), WAITING);
+        drop(placed);
+    }
 }

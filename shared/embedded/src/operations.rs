@@ -1,16 +1,17 @@
-//! The one thread that works on the database.
+//! The one thread that works on the database, and the one that makes it durable.
 //!
 //! The engine has one connection, so its operations run one after the other whoever calls them. Here they do so in one
-//! thread: it takes every operation that has gathered while it was busy, runs them, syncs the database's log once (the file
-//! beside it, `-wal`) and answers all. What is answered is on disk, and so is what a read has found. SQLite writes the log
-//! and syncs it only before it moves something into the database (SQLite: "PRAGMA synchronous", NORMAL in WAL mode).
+//! thread, which hands what came of them to another: that takes all that has gathered while it was busy, syncs the database's
+//! log once (the file beside it, `-wal`) and answers all. So nobody waits for the disk who could work. What is answered is on
+//! disk, and so is what a read has found: what it saw was handed over before it, and syncs are made in that order. SQLite writes
+//! the log and syncs it only before it moves something into the database (SQLite: "PRAGMA synchronous", NORMAL in WAL mode).
 
 use std::fs::File;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::JoinHandle;
 
@@ -20,6 +21,9 @@ use crate::folder::sync_folder;
 
 /// Operations that share a sync: enough that it no longer counts, few enough that nobody waits long.
 const MOST: usize = 128;
+
+/// Operations that have run and wait for their sync; when the disk is so slow, it is the disk that is waited for.
+const AHEAD: usize = 256;
 
 /// Something to be done on the database, and whether it may write.
 pub(crate) struct Operation<T> {
@@ -37,12 +41,12 @@ pub(crate) enum Failed {
     Closed,
 }
 
-/// The way to the thread. Dropping it waits until everything is answered.
+/// The way to the threads. Dropping it waits until everything is answered.
 pub(crate) struct Operations<T> {
     calls: Option<Sender<Call<T>>>,
     syncs: Arc<AtomicU64>,
     broken: Arc<OnceLock<String>>,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
 struct Call<T> {
@@ -51,13 +55,19 @@ struct Call<T> {
 }
 
 impl<T: Send + 'static> Operations<T> {
-    /// Starts the thread. Without a log nothing is synced: the database is in memory.
+    /// Starts the threads. Without a log nothing is synced: the database is in memory.
     pub(crate) fn start(log: Option<File>) -> io::Result<Self> {
         let (calls, inbox) = mpsc::channel();
         let (syncs, broken) = (Arc::new(AtomicU64::new(0)), Arc::new(OnceLock::new()));
-        let room = Room { log, broken: Arc::clone(&broken), syncs: Arc::clone(&syncs) };
-        let thread = std::thread::Builder::new().name("record-writer".to_owned()).spawn(move || room.serve(&inbox))?;
-        Ok(Self { calls: Some(calls), syncs, broken, thread: Mutex::new(Some(thread)) })
+        let (ran, waiting) = mpsc::sync_channel(AHEAD);
+        let worker = Worker { broken: Arc::clone(&broken), ran };
+        let syncer = Syncer { log, broken: Arc::clone(&broken), syncs: Arc::clone(&syncs) };
+        let name = |name: &str| std::thread::Builder::new().name(name.to_owned());
+        let threads = vec![
+            name("record-writer").spawn(move || worker.serve(&inbox))?,
+            name("record-syncer").spawn(move || syncer.serve(&waiting))?,
+        ];
+        Ok(Self { calls: Some(calls), syncs, broken, threads: Mutex::new(threads) })
     }
 
     /// Runs that operation and returns when what it did is on disk. Dropping the future does not take it back.
@@ -82,9 +92,11 @@ impl<T: Send + 'static> Operations<T> {
 impl<T> Drop for Operations<T> {
     fn drop(&mut self) {
         self.calls = None;
-        let thread = self.thread.get_mut().map_or(None, Option::take);
-        if thread.is_some_and(|thread| thread.join().is_err()) {
-            tracing::error!("the thread of the database had panicked");
+        // The first ends when nobody can call any more, the second when the first has ended.
+        for thread in self.threads.get_mut().map(std::mem::take).unwrap_or_default() {
+            if thread.join().is_err() {
+                tracing::error!("a thread of the database had panicked");
+            }
         }
     }
 }
@@ -102,69 +114,100 @@ pub(crate) fn log_of(database: &Path) -> io::Result<File> {
     Ok(log)
 }
 
-/// Where the thread works.
-struct Room {
-    log: Option<File>,
-    /// After a sync that failed nothing is answered any more: the system may have dropped what it could not write and call the
-    /// next sync a success (LWN: "PostgreSQL's fsync() surprise"). Nor after a panic: the engine's lock is poisoned then.
-    broken: Arc<OnceLock<String>>,
-    syncs: Arc<AtomicU64>,
+/// Why nothing is answered any more. After a sync that failed: the system may have dropped what it could not write and call
+/// the next sync a success (LWN: "PostgreSQL's fsync() surprise"). After a panic: the engine's lock is poisoned then.
+type Broken = Arc<OnceLock<String>>;
+
+/// An operation that has run.
+struct Ran<T> {
+    writes: bool,
+    /// None when it was not run, or not to its end.
+    result: Option<T>,
+    reply: oneshot::Sender<Result<T, Failed>>,
 }
 
-impl Room {
-    fn serve<T>(self, inbox: &Receiver<Call<T>>) {
-        while let Ok(first) = inbox.recv() {
-            let mut done = Vec::new();
-            let mut wrote = false;
-            let mut next = Some(first);
-            while let Some(Call { operation, reply }) = next {
-                wrote |= operation.writes;
-                done.push((reply, self.run(operation.run)));
-                next = if done.len() < MOST { inbox.try_recv().ok() } else { None };
-            }
-            let synced = !wrote || self.sync();
-            for (reply, result) in done {
-                // Whoever asked may have gone away.
-                let _ = reply.send(result.filter(|_| synced).ok_or_else(|| self.why()));
+/// Where operations run.
+struct Worker<T> {
+    broken: Broken,
+    ran: SyncSender<Ran<T>>,
+}
+
+impl<T> Worker<T> {
+    fn serve(self, inbox: &Receiver<Call<T>>) {
+        while let Ok(Call { operation, reply }) = inbox.recv() {
+            let writes = operation.writes;
+            let ran = Ran { writes, result: self.run(operation.run), reply };
+            if self.ran.send(ran).is_err() {
+                return;
             }
         }
     }
 
-    /// None when it was not run, or not to its end.
-    fn run<T>(&self, work: Box<dyn FnOnce() -> T + Send>) -> Option<T> {
+    fn run(&self, work: Box<dyn FnOnce() -> T + Send>) -> Option<T> {
         if self.broken.get().is_some() {
             return None;
         }
         let done = catch_unwind(AssertUnwindSafe(work));
         if done.is_err() {
-            self.breaks(
-                "the record's engine failed inside; restart Hookyard, and report what it says above".to_owned(),
-            );
+            let why = "the record's engine failed inside; restart Hookyard, and report what it says above";
+            breaks(&self.broken, why.to_owned());
         }
         done.ok()
     }
+}
 
-    /// Whether what was written is on disk.
-    fn sync(&self) -> bool {
-        let Some(log) = &self.log else { return true };
+/// Where they become durable.
+struct Syncer {
+    log: Option<File>,
+    broken: Broken,
+    syncs: Arc<AtomicU64>,
+}
+
+impl Syncer {
+    fn serve<T>(self, waiting: &Receiver<Ran<T>>) {
+        while let Ok(first) = waiting.recv() {
+            let mut done = vec![first];
+            while done.len() < MOST
+                && let Ok(next) = waiting.try_recv()
+            {
+                done.push(next);
+            }
+            self.answer(done);
+        }
+    }
+
+    fn answer<T>(&self, done: Vec<Ran<T>>) {
+        if done.iter().any(|ran| ran.writes) {
+            self.sync();
+        }
+        // Reads as well: what they have seen may have been written before a sync that failed since.
+        let believed = self.broken.get().is_none();
+        for Ran { result, reply, .. } in done {
+            // Whoever asked may have gone away.
+            let _ = reply.send(result.filter(|_| believed).ok_or_else(|| self.why()));
+        }
+    }
+
+    fn sync(&self) {
+        let Some(log) = &self.log else { return };
         match log.sync_data() {
             Ok(()) => _ = self.syncs.fetch_add(1, Ordering::Relaxed),
             Err(error) => {
-                self.breaks(format!("the disk of the record failed ({error}); restart Hookyard once it is in order"))
+                let why = format!("the disk of the record failed ({error}); restart Hookyard once it is in order");
+                breaks(&self.broken, why);
             }
         }
-        self.broken.get().is_none()
-    }
-
-    fn breaks(&self, why: String) {
-        tracing::error!(why, "the record takes nothing more");
-        // The first reason is the one that counts.
-        let _ = self.broken.set(why);
     }
 
     fn why(&self) -> Failed {
         self.broken.get().map_or(Failed::Closed, |why| Failed::Broken(why.clone()))
     }
+}
+
+fn breaks(broken: &Broken, why: String) {
+    tracing::error!(why, "the record takes nothing more");
+    // The first reason is the one that counts.
+    let _ = broken.set(why);
 }
 
 #[cfg(test)]
@@ -175,8 +218,18 @@ mod tests {
         Operation { writes, run: Box::new(run) }
     }
 
+    /// Somebody who waits for an answer, and what has run for him.
+    fn ran(writes: bool) -> (Ran<u32>, oneshot::Receiver<Result<u32, Failed>>) {
+        let (reply, answer) = oneshot::channel();
+        (Ran { writes, result: Some(7), reply }, answer)
+    }
+
+    fn syncer(log: File) -> Syncer {
+        Syncer { log: Some(log), broken: Broken::default(), syncs: Arc::default() }
+    }
+
     #[tokio::test]
-    async fn those_that_gather_share_a_sync_and_reads_alone_need_none() {
+    async fn a_write_is_synced_before_its_answer_and_reads_alone_need_no_sync() {
         let folder = tempfile::tempdir().unwrap();
         for name in ["x.db", "x.db-wal"] {
             std::fs::write(folder.path().join(name), "").unwrap();
@@ -184,28 +237,40 @@ mod tests {
         let operations = Operations::start(Some(log_of(&folder.path().join("x.db")).unwrap())).unwrap();
         assert_eq!(operations.call(operation(false, || 1)).await.unwrap(), 1);
         assert_eq!(operations.syncs(), 0);
-        // The first holds the thread until the others have been asked for.
-        let (begin, begun) = mpsc::channel();
-        let first = operations.call(operation(true, move || begun.recv().unwrap()));
-        let others = answered(&operations, 50);
-        let release = async { begin.send(7).unwrap() };
-        let (first, others, ()) = tokio::join!(first, others, release);
-        assert_eq!((first.unwrap(), others), (7, 50));
-        assert!(operations.syncs() <= 2, "{} syncs", operations.syncs());
+        assert_eq!(operations.call(operation(true, || 2)).await.unwrap(), 2);
+        assert_eq!(operations.syncs(), 1);
     }
 
-    async fn answered(operations: &Operations<u32>, count: usize) -> usize {
-        let mut answers = Vec::new();
-        for _ in 0..count {
-            let (reply, answer) = oneshot::channel();
-            operations.calls.as_ref().unwrap().send(Call { operation: operation(true, || 0), reply }).unwrap();
-            answers.push(answer);
+    #[test]
+    fn those_that_gather_share_a_sync() {
+        let syncer = syncer(tempfile::tempfile().unwrap());
+        let syncs = syncer.syncs.clone();
+        let (hand, waiting) = mpsc::sync_channel(AHEAD);
+        let answers: Vec<_> = (0..AHEAD)
+            .map(|n| {
+                let (ran, answer) = ran(n % 4 != 0);
+                hand.send(ran).unwrap();
+                answer
+            })
+            .collect();
+        drop(hand);
+        syncer.serve(&waiting);
+        assert_eq!(syncs.load(Ordering::Relaxed), (AHEAD / MOST) as u64);
+        assert!(answers.into_iter().all(|mut answer| matches!(answer.try_recv(), Ok(Ok(7)))));
+    }
+
+    #[tokio::test]
+    async fn the_next_runs_while_the_disk_is_waited_for() {
+        // What has run and is not answered waits in the channel: nobody takes it out here.
+        let (ran, waiting) = mpsc::sync_channel(AHEAD);
+        let (calls, inbox) = mpsc::channel();
+        let worker = Worker { broken: Broken::default(), ran };
+        for _ in 0..3 {
+            calls.send(Call { operation: operation(true, || 7), reply: oneshot::channel().0 }).unwrap();
         }
-        let mut done = 0;
-        for answer in answers {
-            done += usize::from(answer.await.unwrap().is_ok());
-        }
-        done
+        drop(calls);
+        worker.serve(&inbox);
+        assert_eq!(waiting.iter().filter(|ran| ran.result == Some(7)).count(), 3);
     }
 
     #[tokio::test]
@@ -232,6 +297,19 @@ mod tests {
         let next = operations.call(operation(false, || 1)).await;
         assert!(next.unwrap_err().to_string().contains("restart Hookyard"));
         assert!(operations.trouble().unwrap().starts_with("the disk of the record failed"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn nor_what_was_read_before_the_sync_had_failed() {
+        let (_reader, writer) = io::pipe().unwrap();
+        let syncer = syncer(File::from(std::os::fd::OwnedFd::from(writer)));
+        let ((write, mut written), (read, mut seen)) = (ran(true), ran(false));
+        syncer.answer(vec![write]);
+        syncer.answer(vec![read]);
+        for answer in [&mut written, &mut seen] {
+            assert!(matches!(answer.try_recv(), Ok(Err(Failed::Broken(_)))));
+        }
     }
 
     #[test]
