@@ -39,6 +39,9 @@ enum What {
         /// Turns of each
         #[arg(long, default_value_t = 3)]
         rounds: usize,
+        /// Without the contenders, to compare two builds of the gateway, or to look into one
+        #[arg(long)]
+        alone: bool,
     },
     /// Events a second through a server and its status to GitHub
     Flow {
@@ -76,7 +79,9 @@ enum What {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     match Cli::parse().what {
-        What::Acks { binary, seconds, rounds } => acks(&found(&binary)?, Duration::from_secs(seconds), rounds).await,
+        What::Acks { binary, seconds, rounds, alone } => {
+            acks(&found(&binary)?, Duration::from_secs(seconds), rounds, alone).await
+        }
         What::Flow { binary, count } => flow(&found(&binary)?, count).await,
         What::Latency { binary, seconds } => latency(&found(&binary)?, seconds).await,
         What::Start { binary, backlog } => start(&found(&binary)?, backlog).await,
@@ -92,7 +97,7 @@ fn found(binary: &Path) -> anyhow::Result<PathBuf> {
 const NAMES: [&str; 4] =
     ["the same bytes in a file", "hyper and HMAC, nothing stored", "@octokit/webhooks", "hookyard"];
 
-async fn acks(binary: &Path, time: Duration, rounds: usize) -> anyhow::Result<()> {
+async fn acks(binary: &Path, time: Duration, rounds: usize, alone: bool) -> anyhow::Result<()> {
     let deliveries = Arc::new(deliveries(4096)?);
     for connections in [16, 256] {
         let mut rates: [Vec<f64>; 4] = Default::default();
@@ -101,6 +106,9 @@ async fn acks(binary: &Path, time: Duration, rounds: usize) -> anyhow::Result<()
             for turn in 0..NAMES.len() {
                 // Every round begins with another, so that nobody always follows the same one.
                 let who = (round + turn) % NAMES.len();
+                if alone && who != 3 {
+                    continue;
+                }
                 let folder = tempfile::tempdir_in(".")?;
                 let Some(served) = begin(who, binary, folder.path()).await? else { continue };
                 rates[who].push(load::rate(served.address, connections, time, &deliveries).await?);

@@ -22,9 +22,10 @@ use aws_smithy_types::body::SdkBody;
 use dynoxide::actions::query::QueryResponse;
 use dynoxide::{Database, DynoxideError, Item};
 
-use crate::operations::{Failed, Operation, Operations, log_of};
+use crate::operations::{Failed, Operation, Operations};
 use crate::queue::Brake;
 pub use crate::table::EngineTable;
+use crate::wal::Wal;
 
 /// What DynamoDB calls its API in `X-Amz-Target`, with the dot before the operation.
 const TARGET: &str = "DynamoDB_20120810.";
@@ -72,7 +73,7 @@ impl Engine {
     pub fn memory() -> Result<Self, EngineError> {
         let path = Path::new(":memory:");
         let database = Database::memory().map_err(|why| opening(path, &why))?;
-        let operations = Operations::start(None).map_err(|why| opening(path, &why))?;
+        let operations = Operations::start(Wal::of_memory()).map_err(|why| opening(path, &why))?;
         Ok(Self { database, operations: Arc::new(operations) })
     }
 
@@ -89,8 +90,8 @@ impl Engine {
         let database = Database::new(text).map_err(|why| opening(path, &why))?;
         // The way to `synchronous=NORMAL`, everything else as it was: the syncs are ours ([`crate::operations`]).
         database.disable_bulk_loading().map_err(|why| opening(path, &why))?;
-        let log = log_of(path).map_err(|why| opening(path, &why))?;
-        let operations = Operations::start(Some(log)).map_err(|why| opening(path, &why))?;
+        let wal = Wal::of(path).map_err(|why| opening(path, &why))?;
+        let operations = Operations::start(wal).map_err(|why| opening(path, &why))?;
         Ok(Self { database, operations: Arc::new(operations) })
     }
 

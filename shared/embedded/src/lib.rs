@@ -11,3 +11,4 @@ pub mod folder;
 mod operations;
 pub mod queue;
 mod table;
+mod wal;

@@ -3,21 +3,17 @@
 //! The engine has one connection, so its operations run one after the other whoever calls them. Here they do so in one
 //! thread, which hands what came of them to another: that takes all that has gathered while it was busy, syncs the database's
 //! log once (the file beside it, `-wal`) and answers all. So nobody waits for the disk who could work. What is answered is on
-//! disk, and so is what a read has found: what it saw was handed over before it, and syncs are made in that order. SQLite writes
-//! the log and syncs it only before it moves something into the database (SQLite: "PRAGMA synchronous", NORMAL in WAL mode).
+//! disk, and so is what a read has found: what it saw was handed over before it, and syncs are made in that order.
 
-use std::fs::File;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::JoinHandle;
 
 use tokio::sync::oneshot;
 
-use crate::folder::sync_folder;
+use crate::wal::{Syncs, Wal};
 
 /// Operations that share a sync: enough that it no longer counts, few enough that nobody waits long.
 const MOST: usize = 128;
@@ -44,8 +40,8 @@ pub(crate) enum Failed {
 /// The way to the threads. Dropping it waits until everything is answered.
 pub(crate) struct Operations<T> {
     calls: Option<Sender<Call<T>>>,
-    syncs: Arc<AtomicU64>,
-    broken: Arc<OnceLock<String>>,
+    syncs: Syncs,
+    broken: Broken,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -55,13 +51,13 @@ struct Call<T> {
 }
 
 impl<T: Send + 'static> Operations<T> {
-    /// Starts the threads. Without a log nothing is synced: the database is in memory.
-    pub(crate) fn start(log: Option<File>) -> io::Result<Self> {
+    /// Starts the threads.
+    pub(crate) fn start(wal: Wal) -> io::Result<Self> {
         let (calls, inbox) = mpsc::channel();
-        let (syncs, broken) = (Arc::new(AtomicU64::new(0)), Arc::new(OnceLock::new()));
+        let (syncs, broken) = (wal.syncs(), Broken::default());
         let (ran, waiting) = mpsc::sync_channel(AHEAD);
         let worker = Worker { broken: Arc::clone(&broken), ran };
-        let syncer = Syncer { log, broken: Arc::clone(&broken), syncs: Arc::clone(&syncs) };
+        let syncer = Syncer { wal, broken: Arc::clone(&broken) };
         let name = |name: &str| std::thread::Builder::new().name(name.to_owned());
         let threads = vec![
             name("record-writer").spawn(move || worker.serve(&inbox))?,
@@ -85,7 +81,7 @@ impl<T: Send + 'static> Operations<T> {
 
     /// How often the log was synced.
     pub(crate) fn syncs(&self) -> u64 {
-        self.syncs.load(Ordering::Relaxed)
+        self.syncs.count()
     }
 }
 
@@ -101,21 +97,8 @@ impl<T> Drop for Operations<T> {
     }
 }
 
-/// The log of an open database in WAL mode. Its name is on disk when this returns, and so is what a process that was killed
-/// has left in it: nobody would sync that before it is read.
-pub(crate) fn log_of(database: &Path) -> io::Result<File> {
-    // SQLite puts the log beside the file itself, not beside a link to it.
-    let database = database.canonicalize()?;
-    let mut name = database.as_os_str().to_owned();
-    name.push("-wal");
-    let log = File::options().read(true).write(true).open(&name)?;
-    log.sync_all()?;
-    sync_folder(database.parent().unwrap_or(&database))?;
-    Ok(log)
-}
-
-/// Why nothing is answered any more. After a sync that failed: the system may have dropped what it could not write and call
-/// the next sync a success (LWN: "PostgreSQL's fsync() surprise"). After a panic: the engine's lock is poisoned then.
+/// Why nothing is answered any more. After a sync that failed nothing is known of what was written; after a panic the engine's
+/// lock is poisoned.
 type Broken = Arc<OnceLock<String>>;
 
 /// An operation that has run.
@@ -158,9 +141,8 @@ impl<T> Worker<T> {
 
 /// Where they become durable.
 struct Syncer {
-    log: Option<File>,
+    wal: Wal,
     broken: Broken,
-    syncs: Arc<AtomicU64>,
 }
 
 impl Syncer {
@@ -189,13 +171,9 @@ impl Syncer {
     }
 
     fn sync(&self) {
-        let Some(log) = &self.log else { return };
-        match log.sync_data() {
-            Ok(()) => _ = self.syncs.fetch_add(1, Ordering::Relaxed),
-            Err(error) => {
-                let why = format!("the disk of the record failed ({error}); restart Hookyard once it is in order");
-                breaks(&self.broken, why);
-            }
+        if let Err(error) = self.wal.sync() {
+            let why = format!("the disk of the record failed ({error}); restart Hookyard once it is in order");
+            breaks(&self.broken, why);
         }
     }
 
@@ -212,6 +190,9 @@ fn breaks(broken: &Broken, why: String) {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
     use super::*;
 
     fn operation(writes: bool, run: impl FnOnce() -> u32 + Send + 'static) -> Operation<u32> {
@@ -225,16 +206,19 @@ mod tests {
     }
 
     fn syncer(log: File) -> Syncer {
-        Syncer { log: Some(log), broken: Broken::default(), syncs: Arc::default() }
+        Syncer { wal: Wal::over(log), broken: Broken::default() }
+    }
+
+    /// What cannot be synced: a pipe.
+    #[cfg(unix)]
+    fn pipe() -> (std::io::PipeReader, File) {
+        let (reader, writer) = io::pipe().unwrap();
+        (reader, File::from(std::os::fd::OwnedFd::from(writer)))
     }
 
     #[tokio::test]
     async fn a_write_is_synced_before_its_answer_and_reads_alone_need_no_sync() {
-        let folder = tempfile::tempdir().unwrap();
-        for name in ["x.db", "x.db-wal"] {
-            std::fs::write(folder.path().join(name), "").unwrap();
-        }
-        let operations = Operations::start(Some(log_of(&folder.path().join("x.db")).unwrap())).unwrap();
+        let operations = Operations::start(Wal::over(tempfile::tempfile().unwrap())).unwrap();
         assert_eq!(operations.call(operation(false, || 1)).await.unwrap(), 1);
         assert_eq!(operations.syncs(), 0);
         assert_eq!(operations.call(operation(true, || 2)).await.unwrap(), 2);
@@ -244,7 +228,7 @@ mod tests {
     #[test]
     fn those_that_gather_share_a_sync() {
         let syncer = syncer(tempfile::tempfile().unwrap());
-        let syncs = syncer.syncs.clone();
+        let syncs = syncer.wal.syncs();
         let (hand, waiting) = mpsc::sync_channel(AHEAD);
         let answers: Vec<_> = (0..AHEAD)
             .map(|n| {
@@ -255,7 +239,7 @@ mod tests {
             .collect();
         drop(hand);
         syncer.serve(&waiting);
-        assert_eq!(syncs.load(Ordering::Relaxed), (AHEAD / MOST) as u64);
+        assert_eq!(syncs.count(), (AHEAD / MOST) as u64);
         assert!(answers.into_iter().all(|mut answer| matches!(answer.try_recv(), Ok(Ok(7)))));
     }
 
@@ -275,7 +259,7 @@ mod tests {
 
     #[tokio::test]
     async fn after_a_panic_inside_it_says_so_and_does_no_more() {
-        let operations = Operations::start(None).unwrap();
+        let operations = Operations::start(Wal::of_memory()).unwrap();
         assert_eq!(operations.trouble(), None);
         let panicked = operations.call(operation(true, || panic!("on purpose"))).await.unwrap_err();
         assert!(panicked.to_string().contains("restart Hookyard"));
@@ -289,9 +273,8 @@ mod tests {
     #[cfg(unix)]
     #[tokio::test]
     async fn after_a_sync_that_failed_none_is_believed() {
-        // A pipe cannot be synced.
-        let (_reader, writer) = io::pipe().unwrap();
-        let operations = Operations::start(Some(File::from(std::os::fd::OwnedFd::from(writer)))).unwrap();
+        let (_reader, log) = pipe();
+        let operations = Operations::start(Wal::over(log)).unwrap();
         assert_eq!(operations.call(operation(false, || 1)).await.unwrap(), 1);
         assert!(matches!(operations.call(operation(true, || 1)).await, Err(Failed::Broken(_))));
         let next = operations.call(operation(false, || 1)).await;
@@ -302,26 +285,13 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn nor_what_was_read_before_the_sync_had_failed() {
-        let (_reader, writer) = io::pipe().unwrap();
-        let syncer = syncer(File::from(std::os::fd::OwnedFd::from(writer)));
+        let (_reader, log) = pipe();
+        let syncer = syncer(log);
         let ((write, mut written), (read, mut seen)) = (ran(true), ran(false));
         syncer.answer(vec![write]);
         syncer.answer(vec![read]);
         for answer in [&mut written, &mut seen] {
             assert!(matches!(answer.try_recv(), Ok(Err(Failed::Broken(_)))));
         }
-    }
-
-    #[test]
-    fn the_log_of_a_database_behind_a_link_is_beside_the_file_itself() {
-        let (there, here) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        for name in ["x.db", "x.db-wal"] {
-            std::fs::write(there.path().join(name), "").unwrap();
-        }
-        #[cfg(unix)]
-        std::os::unix::fs::symlink(there.path().join("x.db"), here.path().join("y.db")).unwrap();
-        #[cfg(unix)]
-        log_of(&here.path().join("y.db")).unwrap();
-        assert!(log_of(&here.path().join("z.db")).is_err());
     }
 }

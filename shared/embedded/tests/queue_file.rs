@@ -181,7 +181,7 @@ async fn a_topic_puts_one_message_into_each_queue() {
     let topic = queues.topic(&["one", "two"]).unwrap();
     let attributes = Attributes::from([("event", "push".to_owned())]);
     topic.publish("hello", &attributes).await.unwrap();
-    assert_eq!(queues.commits(), 1);
+    assert_eq!(queues.syncs(), 1);
     for name in ["one", "two"] {
         assert_eq!(bodies(&queues.queue(name).unwrap().receive(10, HIDDEN).await.unwrap()), ["hello"]);
     }

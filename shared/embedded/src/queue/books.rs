@@ -148,7 +148,7 @@ impl Books {
         }
     }
 
-    /// Tells those who wait for a queue, after the answers are out. Answers whether there was news at all.
+    /// Tells those who wait for a queue. What they ask for then is answered after what was committed before. Answers whether there was news at all.
     pub(super) fn wake(&mut self) -> bool {
         self.lines.iter_mut().map(Line::wake).filter(|woken| *woken).count() > 0
     }

@@ -128,14 +128,14 @@ pub(super) struct Dead {
     pub(super) since: i64,
 }
 
-/// How the connection has to behave: every commit synced (on macOS down to the platter), one owner, an error
-/// rather than a wait when there is another.
+/// How the connection has to behave: a log that is synced before anything of it is moved (on macOS down to the platter), and
+/// otherwise by us ([`crate::wal`]); one owner, an error rather than a wait when there is another.
 pub(super) fn prepare(conn: &Connection) -> rusqlite::Result<()> {
     conn.busy_timeout(std::time::Duration::ZERO)?;
     conn.execute_batch(
         "PRAGMA locking_mode = EXCLUSIVE;
          PRAGMA journal_mode = WAL;
-         PRAGMA synchronous = FULL;
+         PRAGMA synchronous = NORMAL;
          PRAGMA fullfsync = 1;
          PRAGMA checkpoint_fullfsync = 1;
          PRAGMA journal_size_limit = 67108864;",

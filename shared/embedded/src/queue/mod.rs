@@ -1,7 +1,7 @@
 //! Durable queues with the behaviour of Amazon SQS, standard and FIFO, in one SQLite file.
 //!
-//! A call returns when what it did is committed and synced. One thread owns the file: it takes every call that
-//! has gathered, runs all of them in one transaction, commits once and answers each. What is *waiting*, and until
+//! A call returns when what it did is committed and synced. One thread owns the file: it runs every call that comes while
+//! the disk is busy in one transaction and commits once; another syncs, and answers each. What is *waiting*, and until
 //! when, stands in the file; what is *in flight* stands in memory only, so that after a restart everything that
 //! was in flight is visible at once.
 //!
@@ -12,6 +12,7 @@
 //! refusals.rs  what SQS would not take, this does not take either     packed.rs  bodies as they are stored
 //! salvage.rs   a damaged file: what can be read of it goes into a fresh one
 //! writer.rs    the thread, its transactions, and what a failure means      trouble.rs   the failure that lasts
+//! syncer.rs    the thread that waits for the disk, and answers
 //! books.rs     the verbs, inside a transaction      line.rs   what is in flight      ledger.rs   the SQL
 //! ```
 //!
@@ -32,6 +33,7 @@ mod packed;
 mod ports;
 mod refusals;
 mod salvage;
+mod syncer;
 #[cfg(test)]
 mod tests;
 mod trouble;
@@ -206,9 +208,9 @@ impl Queues {
         &self.brake
     }
 
-    /// How many transactions that changed something have been committed since the file was opened.
-    pub fn commits(&self) -> u64 {
-        self.writer.commits()
+    /// How often what had been committed was synced since the file was opened: nothing is answered before.
+    pub fn syncs(&self) -> u64 {
+        self.writer.syncs()
     }
 
     /// What the file suffers from at the moment, in a sentence: a disk that is full, a file that cannot be read, a

@@ -155,9 +155,9 @@ async fn what_gathers_is_committed_once() {
     let (queues, _) = fresh();
     let fanout = queues.queue(FANOUT).unwrap();
     fanout.send(plain("alone")).await.unwrap();
-    assert_eq!(queues.commits(), 1);
+    assert_eq!(queues.syncs(), 1);
     fanout.receive(1, HIDDEN).await.unwrap();
-    assert_eq!(queues.commits(), 1, "a receive writes nothing");
+    assert_eq!(queues.syncs(), 1, "a receive writes nothing");
 
     let open = hold(&queues);
     let names: Vec<String> = (0..500).map(|i| format!("message {i}")).collect();
@@ -172,7 +172,7 @@ async fn what_gathers_is_committed_once() {
     }
     ids.dedup();
     assert_eq!(ids.len(), 500);
-    assert_eq!(queues.commits(), 2);
+    assert_eq!(queues.syncs(), 2);
     assert_eq!(fanout.counts().await.unwrap().ready, 500);
 }
 

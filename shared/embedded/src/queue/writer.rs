@@ -1,14 +1,15 @@
-//! The one thread that owns the file.
+//! The one thread that owns the file, and the one that makes durable what it commits.
 //!
-//! It takes every call that has gathered while it was busy, runs all in one transaction, commits and syncs once,
-//! then answers each caller and wakes those who wait. The more callers there are, the fewer syncs each costs.
+//! The first runs calls in a transaction as they come; it commits when no more come and the other is free to sync. The other
+//! (`syncer.rs`) syncs the file's log once for a transaction and answers each caller. So the next calls are worked on while the
+//! disk is waited for, and the more callers there are, the fewer syncs each costs. What a call has seen was handed over before
+//! it, so whoever is answered has seen nothing that could be lost.
 //!
 //! When a transaction fails, a full disk above all, nothing of it stands. The calls that asked for the most room
 //! are answered with the failure and the others are tried again without them: sends first, then everything else
 //! that writes, so that what is finished can still be acknowledged while nothing new can be taken.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -20,14 +21,17 @@ use tokio::sync::{oneshot, watch};
 
 use super::books::Books;
 use super::ledger::Ledger;
+use super::syncer::{Committed, Syncer};
 use super::trouble::{DAMAGED, Trouble};
 use super::{Kind, QueueSpec, salvage};
 use crate::folder::OpenError;
+use crate::wal::{Syncs, Wal};
 
 /// What stands for a path where there is no file.
 pub(super) const MEMORY: &str = ":memory:";
 
-/// Calls in one transaction: enough that the sync no longer counts, few enough that nobody waits long.
+/// Calls in one transaction while the disk is waited for: enough that the sync no longer counts, few enough that nobody
+/// waits long.
 const MOST_CALLS: usize = 1024;
 
 /// What a call does to the file; when room is short, the later ones here give way first.
@@ -56,7 +60,7 @@ pub(super) struct Writer {
     /// Marks the handles of this process: a number drawn at the start.
     pub(super) boot: u64,
     commands: Sender<Command>,
-    commits: Arc<AtomicU64>,
+    syncs: Syncs,
     trouble: Arc<Trouble>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
@@ -64,6 +68,10 @@ pub(super) struct Writer {
 /// What is sent to the thread.
 pub(super) enum Command {
     Run(Box<dyn Step>),
+    /// What was handed over is on disk and answered.
+    Synced,
+    /// It could not be synced, and nothing is known of it any more.
+    Failed,
     Stop,
 }
 
@@ -92,17 +100,22 @@ impl Writer {
         getrandom::fill(&mut boot).map_err(|error| OpenError::io("draw a random number for", path, error.into()))?;
         let any = watch::Sender::new(0);
         let any_change = any.subscribe();
-        let commits = Arc::new(AtomicU64::new(0));
+        let in_memory = path == Path::new(MEMORY);
+        let wal = if in_memory { Ok(Wal::of_memory()) } else { Wal::of(path) };
+        let wal = wal.map_err(|source| OpenError::io("sync the log of", path, source))?;
+        let syncs = wal.syncs();
         let (commands, inbox) = mpsc::channel();
-        let mark = (path != Path::new(MEMORY)).then(|| salvage::mark(path));
+        let mark = (!in_memory).then(|| salvage::mark(path));
         let trouble = Arc::new(Trouble::new(mark));
-        let room = Room { books, any, commits: Arc::clone(&commits), trouble: Arc::clone(&trouble) };
-        let thread = std::thread::Builder::new()
-            .name("queue-writer".to_owned())
-            .spawn(move || room.serve(&inbox))
-            .map_err(|source| OpenError::io("start the writer of", path, source))?;
+        let (hand_over, committed) = mpsc::channel();
+        let started = |source| OpenError::io("start the writer of", path, source);
+        let name = |name: &str| std::thread::Builder::new().name(name.to_owned());
+        let syncer = Syncer::new(wal, commands.clone());
+        let syncer = name("queue-syncer").spawn(move || syncer.serve(&committed)).map_err(started)?;
+        let room = Room { books, any, trouble: Arc::clone(&trouble), hand_over, syncing: false, open: true };
+        let thread = name("queue-writer").spawn(move || room.serve(&inbox, syncer)).map_err(started)?;
         let (boot, thread) = (u64::from_be_bytes(boot), Mutex::new(Some(thread)));
-        Ok(Self { lines, any_change, clock, boot, commands, commits, trouble, thread })
+        Ok(Self { lines, any_change, clock, boot, commands, syncs, trouble, thread })
     }
 
     /// Runs `work` in the next transaction and returns when that is committed. When the transaction fails, `work`
@@ -123,8 +136,8 @@ impl Writer {
         self.commands.clone()
     }
 
-    pub(super) fn commits(&self) -> u64 {
-        self.commits.load(Ordering::Relaxed)
+    pub(super) fn syncs(&self) -> u64 {
+        self.syncs.count()
     }
 
     /// Why not everything can be written now; none when all is well.
@@ -239,38 +252,80 @@ where
 struct Room {
     books: Books,
     any: watch::Sender<u64>,
-    commits: Arc<AtomicU64>,
     trouble: Arc<Trouble>,
+    hand_over: Sender<Committed>,
+    /// Something was handed over that is not on disk yet.
+    syncing: bool,
+    /// Nobody has said yet that it is to stop.
+    open: bool,
 }
 
 impl Room {
-    fn serve(mut self, inbox: &Receiver<Command>) {
-        let mut open = true;
-        while open && let Ok(first) = inbox.recv() {
-            let mut steps = Vec::new();
-            let mut next = Some(first);
-            while let Some(command) = next {
-                match command {
-                    Command::Run(step) => steps.push(step),
-                    Command::Stop => open = false,
-                }
-                next = if open && steps.len() < MOST_CALLS { inbox.try_recv().ok() } else { None };
+    fn serve(mut self, inbox: &Receiver<Command>, syncer: JoinHandle<()>) {
+        while self.open
+            && let Ok(first) = inbox.recv()
+        {
+            if let Some(step) = self.step(first) {
+                self.gather(step, inbox);
             }
-            self.process(steps);
+        }
+        drop(self);
+        if syncer.join().is_err() {
+            tracing::error!("the thread that syncs the queue's file had panicked");
         }
     }
 
-    fn process(&mut self, mut steps: Vec<Box<dyn Step>>) {
+    /// The call in a command, if it is one.
+    fn step(&mut self, command: Command) -> Option<Box<dyn Step>> {
+        match command {
+            Command::Run(step) => return Some(step),
+            Command::Synced => self.syncing = false,
+            // Whoever calls from now on hears that the writer has stopped.
+            Command::Failed | Command::Stop => self.open = false,
+        }
+        None
+    }
+
+    /// Runs that call and those that come after it in one transaction, as long as there are some or the disk is busy.
+    fn gather(&mut self, first: Box<dyn Step>, inbox: &Receiver<Command>) {
+        let mut steps = vec![first];
+        let mut run = 0;
+        let mut failure = self.books.begin().err();
+        while failure.is_none() {
+            if let Some(step) = steps.get_mut(run) {
+                failure = step.run(&mut self.books).err();
+                run += 1;
+                continue;
+            }
+            if !self.open || steps.len() >= MOST_CALLS {
+                break;
+            }
+            // The other thread says when it is done, or that it cannot go on: nobody waits here for ever.
+            let next = if self.syncing { inbox.recv().ok() } else { inbox.try_recv().ok() };
+            let Some(command) = next else { break };
+            steps.extend(self.step(command));
+        }
+        let committed = match failure {
+            None => self.books.commit(),
+            Some(error) => Err(error),
+        };
+        self.conclude(steps, committed);
+        if self.books.wake() {
+            self.any.send_modify(|n| *n = n.wrapping_add(1));
+        }
+    }
+
+    /// Hands over what was committed; after a failure, tries the rest without those that weigh most.
+    fn conclude(&mut self, mut steps: Vec<Box<dyn Step>>, mut committed: rusqlite::Result<bool>) {
         while let Some(heaviest) = steps.iter().map(|step| step.weight()).max() {
-            match self.transact(&mut steps) {
+            match committed {
                 Ok(changed) => {
-                    self.commits.fetch_add(u64::from(changed), Ordering::Relaxed);
                     if changed {
                         self.trouble.ends(heaviest);
                     }
-                    for step in steps.drain(..) {
-                        step.answer(None);
-                    }
+                    // Once the other thread is gone they are dropped, and their callers hear that the writer has stopped.
+                    self.syncing |= self.hand_over.send(Committed { steps, changed }).is_ok();
+                    return;
                 }
                 Err(error) => {
                     tracing::debug!(%error, calls = steps.len(), "a transaction of the queue file failed");
@@ -287,11 +342,9 @@ impl Room {
                         step.answer(Some(&failure));
                     }
                     steps = rest;
+                    committed = self.transact(&mut steps);
                 }
             }
-        }
-        if self.books.wake() {
-            self.any.send_modify(|n| *n = n.wrapping_add(1));
         }
     }
 

@@ -26,7 +26,7 @@ async fn a_new_message_costs_the_same_however_many_wait() {
                 sender.send(Outgoing { body: &id, attributes: &[], fifo }).await.unwrap();
             }
             costs.push(steps(&queues, ledger::SEND).await - before);
-            assert_eq!(queues.commits(), 11, "one for each, and one to fill it");
+            assert_eq!(queues.syncs(), 11, "one for each, and one to fill it");
         }
         assert!(costs[0] < 2000, "{queue} {group}: {costs:?} steps");
         assert!(costs[1] <= costs[0] + 50, "{queue} {group}: {costs:?} steps");
