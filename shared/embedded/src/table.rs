@@ -197,3 +197,58 @@ fn value_from_engine(value: Value) -> AttributeValue {
         Value::M(map) => AttributeValue::M(from_engine(map)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use store::schema;
+    use store::table::Terms;
+
+    use super::*;
+
+    fn key(name: &str) -> Item {
+        Item::from(["pk", "sk"].map(|part| (part.to_owned(), AttributeValue::S(name.to_owned()))))
+    }
+
+    #[tokio::test]
+    async fn every_kind_of_value_comes_back() {
+        let engine = Engine::memory().unwrap();
+        schema::create_own_table(&engine.client(), "rows").await.unwrap();
+        let table = engine.table("rows");
+        let text = |text: &str| text.to_owned();
+        let list = vec![AttributeValue::Bool(true), AttributeValue::Null(true), AttributeValue::L(Vec::new())];
+        let values = [
+            ("n", AttributeValue::N(text("-12.5"))),
+            ("b", AttributeValue::B(Blob::new([0, 255, 7]))),
+            ("ss", AttributeValue::Ss(vec![text("a"), text("b")])),
+            ("ns", AttributeValue::Ns(vec![text("1"), text("2")])),
+            ("bs", AttributeValue::Bs(vec![Blob::new([1]), Blob::new([2])])),
+            ("l", AttributeValue::L(list.clone())),
+            ("m", AttributeValue::M(Item::from([(text("inner"), AttributeValue::L(list))]))),
+        ];
+        let mut row = key("a\u{0}é\"");
+        row.extend(values.map(|(name, value)| (name.to_owned(), value)));
+        let mut terms = Terms::default();
+        terms.names.insert(text("#pk"), text("pk"));
+        let put = || Put { row: row.clone(), condition: text("attribute_not_exists(#pk)"), terms: terms.clone() };
+        assert!(matches!(table.put(put()).await.unwrap(), Write::Done));
+        let get = Get { key: key("a\u{0}é\""), consistent: true };
+        assert_eq!(table.get(get).await.unwrap(), Some(row.clone()));
+        let refused = table.put(put()).await.unwrap();
+        assert!(matches!(refused, Write::Refused(Some(there)) if there == row));
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_done_says_what_and_whether_it_may_pass() {
+        let engine = Engine::memory().unwrap();
+        let get = || Get { key: key("a\nb"), consistent: true };
+        let refused = engine.table("none").get(get()).await.unwrap_err();
+        assert!(!refused.is_transient());
+        assert!(
+            refused.to_string().starts_with("the engine refused GetItem a\\nb/a\\nb: ResourceNotFound"),
+            "{refused}"
+        );
+        let _ = engine.run(true, |_| panic!("on purpose")).await;
+        let failed = engine.table("none").get(get()).await.unwrap_err();
+        assert!(failed.is_transient() && failed.to_string().contains("restart Hookyard"), "{failed}");
+    }
+}

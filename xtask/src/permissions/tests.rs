@@ -66,7 +66,7 @@ fn every_action_and_every_resource_that_is_changed_is_found() {
 
 #[test]
 fn what_the_code_asks_for_is_demanded() {
-    let (sqs, table, pause) = ("shared/aws/src/sqs.rs", "shared/store/src/table.rs", "shared/store/src/pause.rs");
+    let (sqs, table, pause) = ("shared/aws/src/sqs.rs", "shared/store/src/dynamodb.rs", "shared/store/src/pause.rs");
     for (path, from, to, words) in [
         // An operation that nobody has permitted, in the adapter itself and behind it.
         (

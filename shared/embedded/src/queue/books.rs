@@ -119,6 +119,17 @@ impl Books {
         self.ledger.begin()
     }
 
+    /// Whether a call that comes now may join the transaction that is open; time goes on with it, so that it finds what is due
+    /// by now. Not when the clock was set back or a visibility time-out is over: that is seen to between transactions.
+    pub(super) fn go_on(&mut self) -> bool {
+        let now = self.clock.now().as_millisecond();
+        if now < self.now || self.lines.iter().any(|line| line.is_anything_over(now)) {
+            return false;
+        }
+        self.now = now;
+        true
+    }
+
     /// Commits. Answers whether there was anything to commit.
     pub(super) fn commit(&mut self) -> Sql<bool> {
         self.ledger.commit()?;

@@ -175,6 +175,11 @@ impl Line {
         self.woken = true;
     }
 
+    /// Whether the visibility time-out of anything is over.
+    pub(super) fn is_anything_over(&self, now: i64) -> bool {
+        self.deadlines.first().is_some_and(|(deadline, _)| *deadline <= now)
+    }
+
     /// Everything whose visibility time-out is over is visible again.
     pub(super) fn expire(&mut self, now: i64) {
         while let Some(&(deadline, id)) = self.deadlines.first()

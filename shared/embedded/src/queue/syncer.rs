@@ -49,3 +49,70 @@ impl Drop for Syncer {
         let _ = self.writer.send(Command::Failed);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::sync::mpsc;
+
+    use domain::error::PortError;
+
+    use super::super::books::Books;
+    use super::super::writer::Weight;
+    use super::*;
+
+    /// Says when it is answered.
+    struct Noted(mpsc::Sender<()>);
+
+    impl Step for Noted {
+        fn weight(&self) -> Weight {
+            Weight::Grow
+        }
+
+        fn run(&mut self, _: &mut Books) -> rusqlite::Result<()> {
+            Ok(())
+        }
+
+        fn answer(self: Box<Self>, failure: Option<&PortError>) {
+            assert!(failure.is_none());
+            self.0.send(()).unwrap();
+        }
+    }
+
+    /// What becomes of transactions that were handed over: how often the log was synced, how many calls were answered, and
+    /// what the writer hears.
+    fn served(log: File, changed: &[bool]) -> (u64, usize, Vec<Command>) {
+        let wal = Wal::over(log);
+        let syncs = wal.syncs();
+        let (writer, heard) = mpsc::channel();
+        let (hand_over, inbox) = mpsc::channel();
+        let (note, answered) = mpsc::channel();
+        for changed in changed {
+            let step = Box::new(Noted(note.clone()));
+            hand_over.send(Committed { steps: vec![step], changed: *changed }).unwrap();
+        }
+        drop((hand_over, note));
+        Syncer::new(wal, writer).serve(&inbox);
+        drop(inbox);
+        (syncs.count(), answered.iter().count(), heard.iter().collect())
+    }
+
+    #[test]
+    fn what_was_written_is_synced_and_then_answered() {
+        let (syncs, answered, heard) = served(tempfile::tempfile().unwrap(), &[true, false, true]);
+        assert_eq!((syncs, answered), (1, 3), "those that gathered share a sync");
+        assert!(matches!(heard[..], [Command::Synced, Command::Failed]), "done, and at an end");
+        let (syncs, answered, _) = served(tempfile::tempfile().unwrap(), &[false]);
+        assert_eq!((syncs, answered), (0, 1), "what was only read needs none");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn after_a_sync_that_failed_nobody_is_answered() {
+        // A pipe cannot be synced.
+        let (_reader, writer) = std::io::pipe().unwrap();
+        let (syncs, answered, heard) = served(File::from(std::os::fd::OwnedFd::from(writer)), &[true, false]);
+        assert_eq!((syncs, answered), (0, 0));
+        assert!(matches!(heard[..], [Command::Failed]));
+    }
+}

@@ -165,7 +165,7 @@ async fn what_gathers_is_committed_once() {
     for send in &mut sends {
         started(send.as_mut());
     }
-    open.send(()).unwrap();
+    drop(open);
     let mut ids = Vec::new();
     for send in sends {
         ids.push(send.await.unwrap());
@@ -174,6 +174,32 @@ async fn what_gathers_is_committed_once() {
     assert_eq!(ids.len(), 500);
     assert_eq!(queues.syncs(), 2);
     assert_eq!(fanout.counts().await.unwrap().ready, 500);
+}
+
+#[tokio::test]
+async fn whoever_comes_while_a_transaction_is_open_finds_what_is_due_by_then() {
+    let (queues, clock) = fresh();
+    let fanout = queues.queue(FANOUT).unwrap();
+    for name in ["one", "two"] {
+        fanout.send(plain(name)).await.unwrap();
+    }
+    let deferred = fanout.receive(1, HIDDEN).await.unwrap().remove(0);
+    fanout.defer(&deferred.handle, clock.now() + SignedDuration::from_secs(10)).await.unwrap();
+    let open = hold(&queues);
+    clock.advance(10);
+    let mut receive = pin!(fanout.receive(2, HIDDEN));
+    started(receive.as_mut());
+    drop(open);
+    assert_eq!(receive.await.unwrap().len(), 2, "what was deferred is due");
+
+    let open = hold(&queues);
+    clock.advance(31);
+    let (mut idle, mut receive) = (pin!(queues.idle(&[FANOUT])), pin!(fanout.receive(2, HIDDEN)));
+    started(idle.as_mut());
+    started(receive.as_mut());
+    drop(open);
+    assert_eq!(receive.await.unwrap().len(), 2, "their time-outs are over");
+    started(idle.as_mut());
 }
 
 #[tokio::test]
@@ -206,7 +232,7 @@ async fn a_full_disk_takes_nothing_new_and_lets_go_of_what_is_done() {
     started(receive.as_mut());
     started(send.as_mut());
     started(ack.as_mut());
-    open.send(()).unwrap();
+    drop(open);
     let failed = send.await.unwrap_err();
     assert_eq!(failed, PortError::transient("the disk of the queue file is full"));
     assert_eq!(ack.await.unwrap(), [Ok(())]);
@@ -223,6 +249,18 @@ async fn a_full_disk_takes_nothing_new_and_lets_go_of_what_is_done() {
     assert_eq!(bodies(&fanout.receive(2, HIDDEN).await.unwrap()), [big.as_str()]);
     clock.advance(31);
     assert_eq!(fanout.receive(10, HIDDEN).await.unwrap().len(), 2, "the failure has lost no message");
+}
+
+#[tokio::test]
+async fn a_disk_that_fails_ends_the_queue_and_says_so() {
+    let (queues, _) = fresh();
+    let fanout = queues.queue(FANOUT).unwrap();
+    fanout.send(plain("before")).await.unwrap();
+    queues.writer.commands().send(writer::Command::Failed).unwrap();
+    for _ in 0..2 {
+        assert_eq!(fanout.send(plain("after")).await.unwrap_err(), writer::stopped());
+    }
+    assert!(queues.trouble().await.is_some_and(|trouble| trouble.contains("restart Hookyard")));
 }
 
 #[tokio::test]
@@ -388,12 +426,12 @@ async fn what_nobody_takes_over_is_given_back() {
         started(receive.as_mut());
         if answered {
             // The answer lies ready when the future is dropped.
-            open.send(()).unwrap();
+            drop(open);
             fanout.counts().await.unwrap();
             drop(receive);
         } else {
             drop(receive);
-            open.send(()).unwrap();
+            drop(open);
         }
         fanout.wait().await.unwrap();
         let counts = fanout.counts().await.unwrap();

@@ -265,8 +265,9 @@ impl Room {
         while self.open
             && let Ok(first) = inbox.recv()
         {
-            if let Some(step) = self.step(first) {
-                self.gather(step, inbox);
+            let mut first = self.step(first);
+            while let Some(step) = first {
+                first = self.gather(step, inbox);
             }
         }
         drop(self);
@@ -286,24 +287,25 @@ impl Room {
         None
     }
 
-    /// Runs that call and those that come after it in one transaction, as long as there are some or the disk is busy.
-    fn gather(&mut self, first: Box<dyn Step>, inbox: &Receiver<Command>) {
-        let mut steps = vec![first];
-        let mut run = 0;
+    /// Runs that call and those that come after it in one transaction, as long as there are some or the disk is busy. Answers
+    /// the call that another one has to begin with.
+    fn gather(&mut self, first: Box<dyn Step>, inbox: &Receiver<Command>) -> Option<Box<dyn Step>> {
+        let (mut steps, mut next) = (Vec::new(), Some(first));
         let mut failure = self.books.begin().err();
-        while failure.is_none() {
-            if let Some(step) = steps.get_mut(run) {
+        while let Some(mut step) = next.take() {
+            if failure.is_none() {
                 failure = step.run(&mut self.books).err();
-                run += 1;
-                continue;
             }
-            if !self.open || steps.len() >= MOST_CALLS {
+            steps.push(step);
+            while failure.is_none() && next.is_none() && self.open && steps.len() < MOST_CALLS {
+                // The other thread says when it is done, or that it cannot go on: nobody waits here for ever.
+                let command = if self.syncing { inbox.recv().ok() } else { inbox.try_recv().ok() };
+                let Some(command) = command else { break };
+                next = self.step(command);
+            }
+            if next.is_some() && !self.books.go_on() {
                 break;
             }
-            // The other thread says when it is done, or that it cannot go on: nobody waits here for ever.
-            let next = if self.syncing { inbox.recv().ok() } else { inbox.try_recv().ok() };
-            let Some(command) = next else { break };
-            steps.extend(self.step(command));
         }
         let committed = match failure {
             None => self.books.commit(),
@@ -313,6 +315,7 @@ impl Room {
         if self.books.wake() {
             self.any.send_modify(|n| *n = n.wrapping_add(1));
         }
+        next
     }
 
     /// Hands over what was committed; after a failure, tries the rest without those that weigh most.
