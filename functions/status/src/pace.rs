@@ -8,6 +8,7 @@ use domain::ids::{CredentialId, StatusId};
 use domain::ports::{Clock, Pause, PauseLog};
 use domain::statuses::Intent;
 use jiff::{SignedDuration, Timestamp};
+use lambda::clock::within;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Requests at once per credential and process. GitHub allows 100 over all processes (GitHub Docs, "Rate limits
@@ -21,6 +22,9 @@ const WAITING: usize = 8;
 
 /// What "in the second before" means.
 const PIECE: SignedDuration = SignedDuration::from_secs(1);
+
+/// The longest wait for a place. Whoever began to wait while GitHub was fast does not stay when it no longer is.
+const PATIENCE: SignedDuration = SignedDuration::from_secs(2);
 
 /// How long a pause that was read is believed.
 const BELIEVED: SignedDuration = SignedDuration::from_secs(1);
@@ -121,7 +125,7 @@ impl Pace {
             .clone();
         let mut entry = Entry::take(&places.inside, &self.clock)?;
         // Nobody closes it.
-        let request = places.requests.acquire_owned().await.ok()?;
+        let request = within(self.clock.as_ref(), PATIENCE, places.requests.acquire_owned()).await?.ok()?;
         entry.served = true;
         Some(Permit { _request: request, _entry: entry })
     }
@@ -251,6 +255,23 @@ mod tests {
         assert_eq!(counts(&ask(&pace, &one, 60)), (AT_ONCE, ended, 60 - AT_ONCE - ended));
         clock.advance(2);
         assert_eq!(counts(&ask(&pace, &one, 60)).1, WAITING, "that was before a pause");
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_for_long_when_it_goes_slowly_all_of_a_sudden() {
+        let clock = Arc::new(ManualClock::default());
+        let pace = Pace::new(Arc::new(NoPauses), clock.clone());
+        let one = CredentialId::parse("one").unwrap();
+        let (placed, waiting, _) = ask(&pace, &one, 9);
+        clock.advance(2);
+        for asked in waiting {
+            assert!(asked.await.is_none(), "back to the queue");
+        }
+        let (_, waiting, _) = ask(&pace, &one, 1);
+        drop(placed);
+        for asked in waiting {
+            assert!(asked.await.is_some());
+        }
     }
 
     #[test]
