@@ -202,8 +202,10 @@ test("an event is replayed with its button", async () => {
     })();
     await open(page, `${here.pages}/events/${id}`);
     await page.keyboard.press("r");
+    // The page that is there has been loaded: what is meant is the one that the button leads to.
+    const loaded = page.waitForEvent("load");
     await page.keyboard.press("Enter");
-    await page.waitForLoadState();
+    await loaded;
     await until(async () => (await here.api(`/v1/events/${id}`)).status === "processed");
     await open(page, `${here.pages}/events/${id}`);
     await page.getByRole("heading", { name: /Run 2 · replayed by loopback, from the page/ }).waitFor();
