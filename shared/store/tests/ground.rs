@@ -67,6 +67,18 @@ async fn another_table_of_that_name_is_refused() {
 }
 
 #[tokio::test]
+async fn ones_own_table_may_have_the_indexes_of_earlier_versions_but_dynamodbs_none_that_cost_more() {
+    let (earlier, own) = (Engine::memory().unwrap().client(), Engine::memory().unwrap().client());
+    schema::create_table(&earlier, "hookyard").await.unwrap();
+    schema::create_own_table(&earlier, "hookyard").await.unwrap();
+    for _ in 0..2 {
+        schema::create_own_table(&own, "hookyard").await.unwrap();
+    }
+    let error = schema::create_table(&own, "hookyard").await.unwrap_err();
+    assert_eq!(error, PortError::permanent("the table hookyard exists with other keys or indexes"));
+}
+
+#[tokio::test]
 async fn a_missing_table_stays_missing_and_is_said_so() {
     let table = table(&Engine::memory().unwrap(), "2036-03-02T10:00:00Z");
     let error = table.reader.ping().await.unwrap_err();
