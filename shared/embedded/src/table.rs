@@ -238,6 +238,29 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_is_written_is_synced_before_its_answer_and_a_read_needs_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let engine = Engine::open(&folder.path().join("x.sqlite")).unwrap();
+        schema::create_own_table(&engine.client(), "rows").await.unwrap();
+        let table = engine.table("rows");
+        let mut terms = Terms::default();
+        terms.names.insert("#pk".to_owned(), "pk".to_owned());
+        let mut before = engine.syncs();
+        let put = Put { row: key("a"), condition: "attribute_not_exists(#pk)".to_owned(), terms: terms.clone() };
+        table.put(put).await.unwrap();
+        assert!(engine.syncs() > before, "a put");
+        before = engine.syncs();
+        terms.names = HashMap::from([("#n".to_owned(), "n".to_owned())]);
+        terms.values.insert(":one".to_owned(), AttributeValue::N("1".to_owned()));
+        let update = Update { key: key("a"), change: "ADD #n :one".to_owned(), condition: None, terms };
+        table.update(update).await.unwrap();
+        assert!(engine.syncs() > before, "an update");
+        before = engine.syncs();
+        let found = table.get(Get { key: key("a"), consistent: true }).await.unwrap();
+        assert_eq!((found.unwrap()["n"].clone(), engine.syncs()), (AttributeValue::N("1".to_owned()), before));
+    }
+
+    #[tokio::test]
     async fn what_cannot_be_done_says_what_and_whether_it_may_pass() {
         let engine = Engine::memory().unwrap();
         let get = || Get { key: key("a\nb"), consistent: true };
