@@ -115,14 +115,14 @@ impl Table for EngineTable {
         self.write(&doing, move |database| database.update_item(request).map(|_| Answer::Written)).await
     }
 
-    async fn query(&self, query: Query) -> Result<Page, PortError> {
+    async fn query(&self, query: Query, limit: i32) -> Result<Page, PortError> {
         let request = QueryRequest {
             table_name: self.name.clone(),
             key_condition_expression: Some(query.condition),
             expression_attribute_names: given(query.terms.names),
             expression_attribute_values: given(to_engine(query.terms.values)?),
             scan_index_forward: !query.newest_first,
-            limit: usize::try_from(query.limit).ok(),
+            limit: usize::try_from(limit).ok(),
             exclusive_start_key: query.after.map(to_engine).transpose()?,
             // Indexes are never strongly consistent; the table always is.
             consistent_read: Some(query.index.is_none()),

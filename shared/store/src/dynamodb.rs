@@ -64,7 +64,7 @@ impl Table for DynamoDb {
         }
     }
 
-    async fn query(&self, query: Query) -> Result<Page, PortError> {
+    async fn query(&self, query: Query, limit: i32) -> Result<Page, PortError> {
         let call = self
             .client
             .query()
@@ -77,7 +77,7 @@ impl Table for DynamoDb {
             .scan_index_forward(!query.newest_first)
             // Indexes are never strongly consistent; the table always is here.
             .consistent_read(query.index.is_none())
-            .limit(query.limit);
+            .limit(limit);
         let answer = call.send().await.map_err(|failure| failed("Query", &failure))?;
         let keys = usize::try_from(answer.scanned_count).unwrap_or_default();
         Ok(Page { rows: answer.items.unwrap_or_default(), keys, after: answer.last_evaluated_key })

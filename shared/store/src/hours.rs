@@ -20,7 +20,7 @@ use crate::Store;
 use crate::attributes::{Item, Row, as_number, as_text, number, text};
 use crate::keys::{EXPIRES_AT, HOURS, Key, PK, SK, hour};
 use crate::read::readable;
-use crate::table::{Asked, Terms};
+use crate::table::{Query, Terms};
 
 /// What this process has counted and not written.
 #[derive(Default)]
@@ -67,7 +67,7 @@ impl HourReader for Store {
             terms.name(SK),
             terms.value(text(hour(until))),
         );
-        let asked = Asked { index: None, condition, terms, after: None, newest_first: true };
+        let asked = Query { index: None, condition, terms, after: None, newest_first: true };
         let found = self.query(asked, hours).await?;
         let mut hours = readable(&found.rows, |row| self.is_alive(row).then(|| from_item(row)));
         hours.reverse();

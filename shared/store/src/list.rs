@@ -19,7 +19,7 @@ use crate::Store;
 use crate::attributes::{Item, Row, as_owned, text};
 use crate::keys::{self, AT, BY_REPOSITORY, BY_TIME, NEED, NEEDS_YOU, PK, REPO, SK, SPAN};
 use crate::read::readable;
-use crate::table::{Asked, Terms};
+use crate::table::{Query, Terms};
 use crate::{cursor, event};
 
 /// How many months without an event one page looks through: more than there are, with the usual retention.
@@ -70,7 +70,7 @@ impl Plan {
         month?.checked_sub(1.month()).ok().filter(|month| *month >= day_of(self.since).first_of_month())
     }
 
-    fn asked(&self, position: &Position) -> Asked {
+    fn asked(&self, position: &Position) -> Query {
         let (attribute, value) = &self.partition;
         let value = value.clone().or(position.month.map(keys::month_of)).unwrap_or_default();
         let mut terms = Terms::default();
@@ -88,7 +88,7 @@ impl Plan {
             let names = [(AT, at.clone()), (attribute, value), (PK, keys::event_partition(&id)), (SK, "event".into())];
             Some(names.into_iter().map(|(name, value)| (name.to_owned(), text(value))).collect::<Item>())
         });
-        Asked { index: Some(self.index), condition, terms, after, newest_first: true }
+        Query { index: Some(self.index), condition, terms, after, newest_first: true }
     }
 }
 

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::Store;
 use crate::attributes::{Item, Row, as_owned, as_text, row_key};
 use crate::keys::{self, BODY, EVENT, Key, RUN, SK, STATUS};
-use crate::table::{Asked, Get};
+use crate::table::{Get, Query};
 use crate::{body, cursor, event, run, status};
 
 /// Where a page of statuses ended.
@@ -32,7 +32,7 @@ impl EventReader for Store {
     }
 
     async fn event(&self, id: &EventId) -> Result<Option<EventStory>, PortError> {
-        let asked = Asked::partition(keys::event_partition(id), "", None);
+        let asked = Query::partition(keys::event_partition(id), "", None);
         // All of them: a story without its newest run would be a wrong one.
         let rows = self.query(asked, usize::MAX).await?.rows;
         let (mut shown, mut kept, mut runs) = (None, None, Vec::new());
@@ -78,7 +78,7 @@ impl EventReader for Store {
             None => StatusPosition { block: None, after: None },
         };
         let start = block.clone().map(|sk| row_key(&Key { pk: pk.clone(), sk }));
-        let found = self.query(Asked::partition(pk, STATUS, start), KEYS_PER_PAGE).await?;
+        let found = self.query(Query::partition(pk, STATUS, start), KEYS_PER_PAGE).await?;
         let mut rows = readable(&found.rows, |row| self.is_alive(row).then(|| status::from_item(row)));
         rows.sort_by_key(|row| std::cmp::Reverse(place(row)));
         rows.retain(|row| after.as_ref().is_none_or(|after| place(row) < *after));

@@ -14,7 +14,7 @@ use crate::attributes::{Fields, Item, Row, as_id, as_owned, as_receipt, as_text,
 use crate::cursor;
 use crate::keys::{self, AT, BY_REPOSITORY, BY_TIME, Key, PK, RELEASE, REPO, SK, SPAN};
 use crate::read::readable;
-use crate::table::{Asked, Terms, Write};
+use crate::table::{Query, Terms, Write};
 
 /// Of the event that a row was written by.
 const RECEIPT: &str = "receipt";
@@ -124,7 +124,7 @@ impl ReleaseReader for Store {
         });
         let limit = query.limit.clamp(1, LIMIT);
         let most = if query.state.is_some() { KEYS_PER_PAGE } else { limit + 1 };
-        let found = self.query(Asked { index: Some(index), condition, terms, after, newest_first: true }, most).await?;
+        let found = self.query(Query { index: Some(index), condition, terms, after, newest_first: true }, most).await?;
         let mut releases = Vec::new();
         let mut more = found.after.is_some();
         for row in &found.rows {

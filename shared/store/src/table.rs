@@ -26,8 +26,8 @@ pub trait Table: Send + Sync {
     async fn put(&self, put: Put) -> Result<Write, PortError>;
     /// UpdateItem.
     async fn update(&self, update: Update) -> Result<Write, PortError>;
-    /// Query, one page of it.
-    async fn query(&self, query: Query) -> Result<Page, PortError>;
+    /// Query, one page of it: at most so many keys are read, at least one.
+    async fn query(&self, query: Query, limit: i32) -> Result<Page, PortError>;
 }
 
 /// Which row to read.
@@ -64,7 +64,7 @@ pub struct Update {
 }
 
 /// Rows of one partition.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Query {
     /// The index; none for the table itself, which is then read strongly consistent.
     pub index: Option<&'static str>,
@@ -76,8 +76,6 @@ pub struct Query {
     pub after: Option<Item>,
     /// Against the order of the sort keys.
     pub newest_first: bool,
-    /// The most keys to read, at least 1.
-    pub limit: i32,
 }
 
 /// The answer to a [`Query`].
@@ -212,40 +210,23 @@ impl Store {
     }
 
     /// Rows of one partition, read until `most` keys have been seen, and where to go on if there are more.
-    pub(crate) async fn query(&self, asked: Asked, most: usize) -> Result<Page, PortError> {
-        let Asked { index, condition, terms, mut after, newest_first } = asked;
+    pub(crate) async fn query(&self, mut query: Query, most: usize) -> Result<Page, PortError> {
         let mut found = Page { rows: Vec::new(), keys: 0, after: None };
         loop {
             let limit = i32::try_from(most - found.keys).unwrap_or(i32::MAX);
-            let (condition, terms, after_this) = (condition.clone(), terms.clone(), after.take());
-            let asked = Query { index, condition, terms, after: after_this, newest_first, limit };
-            let page = self.table.query(asked).await?;
+            let page = self.table.query(query.clone(), limit).await?;
             found.keys += page.keys;
             found.rows.extend(page.rows);
-            after = page.after.filter(|key| !key.is_empty());
-            if after.is_none() || found.keys >= most {
-                found.after = after;
+            query.after = page.after.filter(|key| !key.is_empty());
+            if query.after.is_none() || found.keys >= most {
+                found.after = query.after;
                 return Ok(found);
             }
         }
     }
 }
 
-/// One Query.
-pub(crate) struct Asked {
-    /// The index; none for the table itself.
-    pub(crate) index: Option<&'static str>,
-    /// On the keys.
-    pub(crate) condition: String,
-    /// Its names and values.
-    pub(crate) terms: Terms,
-    /// Where the one before ended.
-    pub(crate) after: Option<Item>,
-    /// Against the order of the sort keys.
-    pub(crate) newest_first: bool,
-}
-
-impl Asked {
+impl Query {
     /// Rows of the table in that partition whose sort key begins so, in the order of their sort keys.
     pub(crate) fn partition(pk: String, beginning: &str, after: Option<Item>) -> Self {
         let mut terms = Terms::default();

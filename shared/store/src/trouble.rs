@@ -10,7 +10,7 @@ use crate::Store;
 use crate::attributes::{Item, Row, as_text, text};
 use crate::keys::{self, AT, NEED, NEEDS_YOU, REFUSED};
 use crate::read::readable;
-use crate::table::{Asked, Terms};
+use crate::table::{Query, Terms};
 use crate::{event, head};
 
 impl Store {
@@ -49,7 +49,7 @@ impl Store {
             terms.name(AT),
             terms.value(text(at)),
         );
-        let asked = Asked { index: Some(NEEDS_YOU), condition, terms, after: None, newest_first: false };
+        let asked = Query { index: Some(NEEDS_YOU), condition, terms, after: None, newest_first: false };
         Ok(self.query(asked, limit.clamp(1, LIMIT)).await?.rows)
     }
 }
